@@ -1,0 +1,1 @@
+"""References in, references out: Temporal's edge around one port call each."""

@@ -1,0 +1,159 @@
+"""Staged bundles and vectors in, a committed batch out: one activity a store, so each waits for itself."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+from temporalio import activity
+
+from apex_memory.domain import ids
+from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
+from apex_memory.domain.errors import ManifestMismatch
+from apex_memory.domain.ledger import AllocationRequest, CommitState, VersionManifests
+from apex_memory.domain.messages import Allocated, Committed, StagedBatch, WriteRound
+from apex_memory.domain.staged import BUNDLES, VECTORS, StagedBundle, load_bundles, load_vectors
+from apex_memory.ports import Ledger, StagingArea, Store
+
+log = structlog.get_logger()
+
+#: Items a call to a store: a heartbeat and a cancel fit between two calls.
+_SLICE: Final = 50
+
+
+class WriteActivities:
+    """The activities of the write queue. `stores` is in the order an operator reads them."""
+
+    def __init__(
+        self, *, ledger: Ledger, staging: StagingArea, stores: Sequence[Store], embedder_id: str
+    ) -> None:
+        self._ledger = ledger
+        self._staging = staging
+        self._stores = {store.name: store for store in stores}
+        self._embedder_id = embedder_id
+
+    @activity.defn
+    async def allocate_versions_activity(self, write: WriteRound) -> Allocated:
+        """Give each bundle its version and note what every store must hold of it."""
+        staged = write.staged
+        bundles = await self._bundles(staged)
+        wanted = [b for b in bundles if write.only is None or b.event_id in write.only]
+        requests = [_request(staged.tenant_id, b, write.round) for b in wanted]
+        allocations = await self._ledger.allocate(staged.tenant_id, staged.batch_id, requests)
+        new = [a for a in allocations if not a.unchanged]
+        writes = await self._writes(write, bundles)
+        await self._ledger.expect(staged.tenant_id, [self._manifests(w) for w in writes])
+        unchanged = len(allocations) - len(new)
+        log.info("versions.allocated", tenant_id=staged.tenant_id, versions=len(new), unchanged=unchanged)
+        return Allocated(versions=len(new), unchanged=unchanged, stores=tuple(self._stores))
+
+    def prepare_activities(self) -> list[Callable[[WriteRound], Awaitable[int]]]:
+        """One `prepare_<store>_activity` a store."""
+        return [self._prepare_into(store) for store in self._stores.values()]
+
+    @activity.defn
+    async def commit_versions_activity(self, write: WriteRound) -> Committed:
+        """Read every store back against its manifest, then commit the batch in one transaction."""
+        staged = write.staged
+        await self._verify(staged.tenant_id, await self._ledger.manifests(staged.tenant_id, staged.batch_id))
+        results = await self._ledger.commit(staged.tenant_id, staged.batch_id)
+        # The batch's earlier rounds are decided, and were counted.
+        own = [r for r in results if r.request_id.endswith(_suffix(write.round))]
+        seqs = [r.commit_seq for r in own if r.commit_seq is not None]
+        committed = Committed(
+            seq=max(seqs, default=None),
+            committed=len(seqs),
+            superseded=sum(r.state is CommitState.SUPERSEDED for r in own),
+            overtaken=tuple(_event_id(r.request_id) for r in own if r.state is CommitState.OVERTAKEN),
+        )
+        log.info(
+            "versions.committed", tenant_id=staged.tenant_id, **committed.model_dump(exclude={"overtaken"})
+        )
+        return committed
+
+    def _prepare_into(self, store: Store) -> Callable[[WriteRound], Awaitable[int]]:
+        ensured = False
+
+        @activity.defn(name=f"prepare_{store.name}_activity")
+        async def prepare(write: WriteRound) -> int:
+            nonlocal ensured
+            # Here and not at start: a worker must come up while a store is down.
+            if not ensured:
+                await store.ensure()
+                ensured = True
+            writes = await self._writes(write, await self._bundles(write.staged))
+            for start in range(0, len(writes), _SLICE):
+                await store.prepare(writes[start : start + _SLICE])
+            return len(writes)
+
+        return prepare
+
+    async def _verify(self, tenant_id: str, expected: Sequence[VersionManifests]) -> None:
+        refs, stores = [e.ref for e in expected], self._stores.values()
+        held = await asyncio.gather(*(store.read_back(tenant_id, refs) for store in stores))
+        for store, found in zip(stores, held, strict=True):
+            for version in expected:
+                _require_equal(store.name, version, found)
+
+    async def _bundles(self, staged: StagedBatch) -> Sequence[StagedBundle]:
+        return load_bundles(await self._staging.read(f"{staged.key}/{BUNDLES}"))
+
+    async def _writes(self, write: WriteRound, bundles: Sequence[StagedBundle]) -> list[VersionedBundle]:
+        """The batch's bundles under the versions that are being prepared, each with its vectors."""
+        staged = write.staged
+        vectors = load_vectors(await self._staging.read(f"{staged.key}/{VECTORS}"))
+        versions = await self._ledger.preparing(staged.tenant_id, staged.batch_id)
+        writes: list[VersionedBundle] = []
+        row = 0
+        for staged_bundle in bundles:
+            bundle = staged_bundle.bundle
+            own = vectors[row : row + len(bundle.passages)]
+            row += len(bundle.passages)
+            ref = versions.get(_request_id(staged_bundle.event_id, write.round))
+            if ref is not None:
+                writes.append(VersionedBundle(staged.tenant_id, ref, bundle, self._embedder_id, own))
+        return writes
+
+    def _manifests(self, write: VersionedBundle) -> VersionManifests:
+        parts = {store.name: Manifest.of(store.parts(write)) for store in self._stores.values()}
+        return VersionManifests(ref=write.ref, manifests=parts)
+
+
+def _request(tenant_id: str, staged: StagedBundle, round_: int) -> AllocationRequest:
+    bundle = staged.bundle
+    return AllocationRequest(
+        request_id=_request_id(staged.event_id, round_),
+        event_id=staged.event_id,
+        item_id=ids.item_id(tenant_id, bundle.source, bundle.external_id),
+        source=bundle.source,
+        external_id=bundle.external_id,
+        kind=bundle.kind,
+        title=bundle.title,
+        content_hash=bundle.content_hash(),
+        as_of=bundle.as_of,
+    )
+
+
+def _request_id(event_id: UUID, round_: int) -> str:
+    return f"{event_id}{_suffix(round_)}"
+
+
+def _event_id(request_id: str) -> UUID:
+    return UUID(request_id.partition(":")[0])
+
+
+def _suffix(round_: int) -> str:
+    return f":{round_}"
+
+
+def _require_equal(store: str, version: VersionManifests, found: Mapping[VersionRef, Manifest]) -> None:
+    expected, actual = version.manifests[store], found[version.ref]
+    if actual != expected:
+        raise ManifestMismatch(
+            store,
+            str(version.ref.item_id),
+            version.ref.version,
+            expected=expected.count,
+            found=actual.count,
+        )

@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: thin, and the one place that knows status codes."""

@@ -1,0 +1,65 @@
+"""An ingestion's id in, how far it has come out; a caller may wait for its end."""
+
+import time
+from typing import Annotated, Final
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from apex_memory.api.auth import Tenant
+from apex_memory.api.documented import problems
+from apex_memory.api.models import MAX_WAIT_S, IngestionStatus
+from apex_memory.api.state import Draining, OpenMemory, ProcessDraining
+from apex_memory.domain.ledger import Ingestion
+from apex_memory.ports import Inbox
+from apex_memory.settings import Settings
+
+#: So often a wait looks whether its caller is gone or the process is ending.
+_LOOK_UP_S: Final = 1.0
+
+router = APIRouter(prefix="/v1/ingestions", tags=["intake"])
+
+
+@router.get("/{ingestion_id}", operation_id="getIngestion", responses=problems(401, 404, 422, 503))
+async def get_ingestion(
+    request: Request,
+    ingestion_id: UUID,
+    tenant_id: Tenant,
+    memory: OpenMemory,
+    draining: ProcessDraining,
+    wait_s: Annotated[
+        float,
+        Query(ge=0, le=MAX_WAIT_S, allow_inf_nan=False, description="answer when done, or after this time"),
+    ] = 0,
+) -> IngestionStatus:
+    """How far an accepted event has come. Its outcome is final once `state` is `done`."""
+    if wait_s:
+        ingestion = await _settled(
+            request, memory.inbox, tenant_id, ingestion_id, wait_s=wait_s, draining=draining
+        )
+    else:
+        ingestion = await memory.inbox.ingestion(tenant_id, ingestion_id)
+    return IngestionStatus(
+        **ingestion.model_dump(), temporal_url=_temporal_url(memory.settings, ingestion.workflow_id)
+    )
+
+
+async def _settled(
+    request: Request, inbox: Inbox, tenant_id: str, event_id: UUID, *, wait_s: float, draining: Draining
+) -> Ingestion:
+    deadline = time.monotonic() + wait_s
+    while True:
+        remaining = deadline - time.monotonic()
+        timeout_s = 0.0 if draining.begun else max(0.0, min(_LOOK_UP_S, remaining))
+        ingestion = await inbox.settled(tenant_id, event_id, timeout_s=timeout_s)
+        over = ingestion.state == "done" or remaining <= _LOOK_UP_S or draining.begun
+        if over or await request.is_disconnected():
+            return ingestion
+
+
+def _temporal_url(settings: Settings, workflow_id: str | None) -> str | None:
+    if not settings.temporal_ui_url or not workflow_id:
+        return None
+    base, namespace = settings.temporal_ui_url.rstrip("/"), settings.temporal_namespace
+    return f"{base}/namespaces/{quote(namespace, safe='')}/workflows/{quote(workflow_id, safe='')}"

@@ -1,0 +1,114 @@
+"""A queue in, its activities over opened clients out; each queue's process loads only what it uses."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import Any, Final
+
+from apex_memory.bootstrap.clients import open_chunker, open_embedder, open_staging
+from apex_memory.database import Database, open_database
+from apex_memory.domain.errors import StoreUnavailable
+from apex_memory.domain.queues import Queue
+from apex_memory.settings import Settings
+
+# The imports stand inside the functions: a worker that loads every driver takes 4 s of CPU and 200 MB.
+
+Activities = Sequence[Callable[..., Any]]
+_Open = Callable[[Settings, Database, AsyncExitStack], Awaitable[Activities]]
+
+
+async def activities_of(queue: Queue, settings: Settings, stack: AsyncExitStack) -> Activities:
+    """The activities of one queue; `stack` closes their clients."""
+    if queue is Queue.WORKFLOWS:
+        return ()
+    database = await stack.enter_async_context(open_database(settings.postgres_url))
+    return await _OPENED_BY[queue](settings, database, stack)
+
+
+async def _stage(settings: Settings, database: Database, _stack: AsyncExitStack) -> Activities:
+    from apex_memory.activities.stage import StageActivities
+    from apex_memory.pipeline.extraction.documents import document_bundle
+    from apex_memory.pipeline.intake.inbox import PostgresInbox
+    from apex_memory.pipeline.parsing.registry import parser_for
+
+    stage = StageActivities(
+        inbox=PostgresInbox(database),
+        staging=open_staging(settings),
+        parser_for=parser_for,
+        chunker=open_chunker(settings),
+        document_bundle=document_bundle,
+    )
+    return (
+        stage.fetch_structured_data_activity,
+        stage.pull_and_stage_document_activity,
+        stage.parse_document_activity,
+        stage.cleanup_staging_activity,
+        stage.mark_staging_failed_activity,
+    )
+
+
+async def _extract(settings: Settings, database: Database, _stack: AsyncExitStack) -> Activities:
+    from apex_memory.activities.extract import ExtractActivities
+    from apex_memory.pipeline.extraction.rules import RuleExtractor
+    from apex_memory.pipeline.intake.inbox import PostgresInbox
+    from apex_memory.pipeline.sources.registry import source_named
+
+    extract = ExtractActivities(
+        inbox=PostgresInbox(database),
+        staging=open_staging(settings),
+        source_named=source_named,
+        extractor=RuleExtractor(),
+        chunker=open_chunker(settings),
+    )
+    return extract.extract_entities_from_json_activity, extract.extract_entities_from_document_activity
+
+
+async def _embed(settings: Settings, database: Database, stack: AsyncExitStack) -> Activities:
+    from apex_memory.activities.embed import EmbedActivities
+
+    embedder = await stack.enter_async_context(open_embedder(settings, database))
+    embed = EmbedActivities(staging=open_staging(settings), embedder=embedder)
+    return embed.generate_embeddings_from_json_activity, embed.generate_embeddings_from_document_activity
+
+
+async def _write(settings: Settings, database: Database, stack: AsyncExitStack) -> Activities:
+    from apex_memory.activities.write import WriteActivities
+    from apex_memory.pipeline.ledger.ledger import PostgresLedger
+    from apex_memory.pipeline.stores.registry import open_stores
+
+    embedder = await stack.enter_async_context(open_embedder(settings, database))
+    stores = await stack.enter_async_context(open_stores(settings, database, embedder))
+    for store in stores.participants():
+        # A worker comes up while a store is down: the first write sees to it again.
+        with suppress(StoreUnavailable):
+            await store.ensure()
+    write = WriteActivities(
+        ledger=PostgresLedger(database),
+        staging=open_staging(settings),
+        stores=stores.participants(),
+        embedder_id=embedder.id,
+    )
+    return write.allocate_versions_activity, *write.prepare_activities(), write.commit_versions_activity
+
+
+async def _maintain(settings: Settings, database: Database, stack: AsyncExitStack) -> Activities:
+    from apex_memory.activities.maintain import MaintainActivities
+    from apex_memory.pipeline.ledger.ledger import PostgresLedger
+    from apex_memory.pipeline.stores.registry import open_stores
+
+    embedder = await stack.enter_async_context(open_embedder(settings, database))
+    stores = await stack.enter_async_context(open_stores(settings, database, embedder))
+    maintain = MaintainActivities(ledger=PostgresLedger(database), stores=stores.participants())
+    return (
+        maintain.abort_versions_activity,
+        *maintain.discard_activities(),
+        maintain.confirm_discarded_activity,
+    )
+
+
+_OPENED_BY: Final[Mapping[Queue, _Open]] = {
+    Queue.STAGE: _stage,
+    Queue.EXTRACT: _extract,
+    Queue.EMBED: _embed,
+    Queue.WRITE: _write,
+    Queue.MAINTAIN: _maintain,
+}

@@ -1,0 +1,87 @@
+"""Settings in, all that the API needs out: accepting, reading, and knowing what is down."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from apex_memory.bootstrap.clients import connect_temporal, open_embedder, open_staging
+from apex_memory.database import open_database, open_listener
+from apex_memory.domain.errors import StoreUnavailable
+from apex_memory.pipeline.intake.inbox import PostgresInbox
+from apex_memory.pipeline.intake.keys import PostgresApiKeys
+from apex_memory.pipeline.ledger.ledger import PostgresLedger
+from apex_memory.pipeline.parsing.registry import parser_for
+from apex_memory.pipeline.retrieval.search import Retrieval
+from apex_memory.pipeline.sources.registry import SOURCES
+from apex_memory.pipeline.stores.archive import PostgresArchive
+from apex_memory.pipeline.stores.registry import Stores, open_cache, open_stores
+from apex_memory.ports import ApiKeys, Archive, Cache, Inbox, Ledger, Source, StagingArea
+from apex_memory.settings import Settings
+
+Probe = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Opened once a process. `accepts` raises DocumentRejected for a format that nothing reads."""
+
+    settings: Settings
+    inbox: Inbox
+    archive: Archive
+    ledger: Ledger
+    staging: StagingArea
+    keys: ApiKeys
+    retrieval: Retrieval
+    sources: Mapping[str, Source]
+    accepts: Callable[[str, str], object]
+    probes: Mapping[str, Probe]
+
+
+@asynccontextmanager
+async def open_memory(settings: Settings) -> AsyncGenerator[Memory, None]:
+    """Open every client that reading and accepting need.
+
+    Raises:
+        EmbedderMismatch: the data was embedded by another model than the configured one.
+        StoreUnavailable: PostgreSQL, without which nothing can be accepted, does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings.postgres_url))
+        done = await stack.enter_async_context(open_listener(settings.postgres_url, "apex_done"))
+        embedder = await stack.enter_async_context(open_embedder(settings, database))
+        stores = await stack.enter_async_context(open_stores(settings, database, embedder))
+        cache = await stack.enter_async_context(open_cache(settings))
+        ledger, archive = PostgresLedger(database), PostgresArchive(database)
+        temporal = await connect_temporal(settings, lazy=True)
+        deadline_s = settings.read_deadline_s
+        yield Memory(
+            settings=settings,
+            inbox=PostgresInbox(database, done=done),
+            archive=archive,
+            ledger=ledger,
+            staging=open_staging(settings),
+            keys=PostgresApiKeys(database),
+            retrieval=Retrieval(
+                ledger, archive, stores.qdrant, stores.neo4j, embedder, cache, deadline_s=deadline_s
+            ),
+            sources={source.name: source for source in SOURCES},
+            accepts=parser_for,
+            probes=_probes(stores, cache, temporal),
+        )
+
+
+def _probes(stores: Stores, cache: Cache, temporal: Client) -> Mapping[str, Probe]:
+    async def ping_temporal() -> None:
+        try:
+            await temporal.service_client.check_health()
+        except (RPCError, RuntimeError) as exc:
+            raise StoreUnavailable("temporal", str(exc)) from exc
+
+    return {
+        **{store.name: store.ping for store in stores.participants()},
+        cache.name: cache.ping,
+        "temporal": ping_temporal,
+    }

@@ -1,0 +1,19 @@
+"""The commands of `apex`, put together."""
+
+import typer
+
+from apex_memory.cli import commands, dev
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals hold keys and records
+    help="A memory that never half-remembers. Start with [cyan]apex dev up[/], then [cyan]apex demo[/].",
+)
+
+for command in (commands.demo, commands.ingest, commands.search, commands.status):
+    app.command(rich_help_panel="Use it")(command)
+for command in (commands.api, commands.relay, commands.worker):
+    app.command(rich_help_panel="Run a part of it")(command)
+app.add_typer(dev.app, name="dev", rich_help_panel="Run a part of it")

@@ -1,0 +1,1 @@
+"""A folder in, the real services on this machine out, without containers."""

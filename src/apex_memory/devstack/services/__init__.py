@@ -1,0 +1,1 @@
+"""A site in, one service's definition out; one module for each."""

@@ -1,0 +1,1 @@
+"""Qdrant's REST protocol in, answers of its embedded engine out; the unmodified client cannot tell."""

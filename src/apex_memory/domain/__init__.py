@@ -1,0 +1,1 @@
+"""What we talk about: frozen values, identities and errors; no I/O, no framework but pydantic."""

@@ -1,0 +1,1 @@
+"""Text in, the entities it names out."""

@@ -1,0 +1,1 @@
+"""Allocation and commit in, the order of versions out."""

@@ -1,0 +1,1 @@
+"""Bytes in, text and passages out; one module per document format."""

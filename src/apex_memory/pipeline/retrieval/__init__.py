@@ -1,0 +1,1 @@
+"""A question in, what is visible at a snapshot out."""

@@ -1,0 +1,1 @@
+"""JSON records in, bundles out; one module per sender."""

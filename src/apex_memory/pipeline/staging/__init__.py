@@ -1,0 +1,1 @@
+"""Bytes in, a reference out: where payloads rest between activities."""

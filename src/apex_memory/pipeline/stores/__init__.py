@@ -1,0 +1,1 @@
+"""Versioned bundles in, four stores that agree out; one module per store."""

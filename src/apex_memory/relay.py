@@ -1,0 +1,186 @@
+"""Inbox rows in, started workflows out; and committed versions in, warmed caches out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from typing import Final
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from apex_memory.bootstrap.clients import connect_temporal
+from apex_memory.database import Listener, open_database, open_listener
+from apex_memory.domain import ids
+from apex_memory.domain.errors import ItemNotFound, StoreUnavailable, TransientError
+from apex_memory.domain.ledger import Announcement, Batch
+from apex_memory.domain.messages import IngestBatch
+from apex_memory.domain.queues import Queue
+from apex_memory.observability import configure_logging
+from apex_memory.pipeline.intake.inbox import PostgresInbox
+from apex_memory.pipeline.intake.outbox import PostgresOutbox
+from apex_memory.pipeline.retrieval.cards import Cards
+from apex_memory.pipeline.stores.archive import PostgresArchive
+from apex_memory.pipeline.stores.registry import open_cache
+from apex_memory.ports import Archive, Inbox, Outbox
+from apex_memory.process import end, termination
+from apex_memory.settings import Settings
+from apex_memory.workflows.attributes import ITEM_ID, SOURCE, STAGE, TENANT_ID, Stage
+from apex_memory.workflows.registry import WORKFLOW_OF
+
+#: Notifications are lost while a listener reconnects: look again this often, found nothing or not.
+_LOOK_AGAIN_S: Final = 1.0
+_BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+_ANNOUNCEMENTS: Final = 100
+_LABEL_LENGTH: Final = 120
+_FAIRNESS_KEY_LENGTH: Final = 64
+
+log = structlog.get_logger()
+
+
+async def run_relay(settings: Settings) -> None:
+    """Relay and deliver until SIGTERM.
+
+    Raises:
+        StoreUnavailable: Temporal does not answer at the start; the supervisor starts the process again.
+    """
+    configure_logging(settings, process="relay")
+    stop = termination()
+    loops = asyncio.create_task(run_loops(settings, await connect_temporal(settings)))
+    await asyncio.wait([loops, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+    if loops.done():
+        loops.result()
+    await end(loops)
+
+
+async def run_loops(settings: Settings, temporal: Client) -> None:
+    """Start workflows for what arrives and warm the cache with what commits, until cancelled."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings.postgres_url))
+        arrivals = await stack.enter_async_context(open_listener(settings.postgres_url, "apex_inbox"))
+        commits = await stack.enter_async_context(open_listener(settings.postgres_url, "apex_outbox"))
+        relay = Relay(
+            inbox=PostgresInbox(database),
+            temporal=temporal,
+            queue_prefix=settings.queue_prefix,
+            batch_size=settings.relay_batch_size,
+            in_flight=settings.relay_in_flight,
+        )
+        courier = Courier(
+            outbox=PostgresOutbox(database),
+            archive=PostgresArchive(database),
+            cards=Cards(await stack.enter_async_context(open_cache(settings))),
+        )
+        log.info("relay.ready", queue_prefix=settings.queue_prefix)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(repeat(relay.step, arrivals, name="inbox"))
+            tasks.create_task(repeat(courier.step, commits, name="outbox"))
+
+
+class Relay:
+    """Starts one workflow a batch. Any number of relays may run: a batch is claimed by one, started once."""
+
+    def __init__(
+        self, *, inbox: Inbox, temporal: Client, queue_prefix: str, batch_size: int, in_flight: int
+    ) -> None:
+        self._inbox = inbox
+        self._temporal = temporal
+        self._queue = Queue.WORKFLOWS.named(queue_prefix)
+        self._batch_size = batch_size
+        self._in_flight = in_flight
+
+    async def step(self) -> bool:
+        """Claim and start one batch; False: there was none."""
+        batch = await self._inbox.claim(batch_size=self._batch_size, in_flight=self._in_flight)
+        if batch is None:
+            return False
+        # Claimed and not started is mended by any relay: the id is the batch's, so it starts once.
+        workflow_id = await self._start(batch)
+        await self._inbox.started(batch, workflow_id=workflow_id)
+        log.info("batch.started", tenant_id=batch.tenant_id, workflow_id=workflow_id, size=batch.size)
+        return True
+
+    async def _start(self, batch: Batch) -> str:
+        workflow_id = workflow_id_of(batch)
+        try:
+            with suppress(WorkflowAlreadyStartedError):
+                await self._temporal.start_workflow(
+                    WORKFLOW_OF[batch.kind].__name__,
+                    IngestBatch(**batch.model_dump()),
+                    id=workflow_id,
+                    task_queue=self._queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    search_attributes=_attributes(batch),
+                    # One tenant's flood does not hold up the others' activities either.
+                    priority=Priority(fairness_key=batch.tenant_id[:_FAIRNESS_KEY_LENGTH]),
+                    static_summary=f"{batch.source}: {batch.label}"[:_LABEL_LENGTH],
+                )
+        except RPCError as exc:
+            raise StoreUnavailable("temporal", str(exc)) from exc
+        return workflow_id
+
+
+class Courier:
+    """Empties the outbox: after a commit the item's card is in the cache. Redis down delays only this."""
+
+    def __init__(self, *, outbox: Outbox, archive: Archive, cards: Cards) -> None:
+        self._outbox = outbox
+        self._archive = archive
+        self._cards = cards
+
+    async def step(self) -> bool:
+        """Deliver some announcements; False: there were none."""
+        return await self._outbox.deliver(self._announce, limit=_ANNOUNCEMENTS) > 0
+
+    async def _announce(self, announcement: Announcement) -> None:
+        tenant_id, item_id = announcement.tenant_id, announcement.item_id
+        try:
+            card = await self._archive.item(tenant_id, item_id, seq=announcement.commit_seq)
+        except ItemNotFound:
+            return  # late history: no reader will ask for it
+        if not await self._cards.put(tenant_id, card):
+            raise StoreUnavailable("redis", "the card was not kept")
+
+
+def workflow_id_of(batch: Batch) -> str:
+    """A business key that an operator can search for, made unique by the batch."""
+    label = "".join(c if c.isprintable() else "?" for c in batch.label)[:_LABEL_LENGTH]
+    return f"ingest:{batch.tenant_id}:{batch.source}:{label}:{batch.batch_id}"
+
+
+async def repeat(step: Callable[[], Awaitable[bool]], listener: Listener, *, name: str) -> None:
+    """Take steps while there is work, then wait for a notification. An outage is waited out, ever slower."""
+    failures = 0
+    with listener.waiting_for("") as wakened:
+        while True:
+            wakened.clear()
+            try:
+                while await step():
+                    failures = 0
+                failures = 0
+                delay = _LOOK_AGAIN_S
+            except TransientError as exc:
+                delay = _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
+                failures += 1
+                log.warning("relay.waiting", loop=name, error=str(exc), retry_in_s=delay)
+                await asyncio.sleep(delay)
+                continue
+            # Not wait_for: before Python 3.12 it swallows a cancel that meets the notification.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await wakened.wait()
+
+
+def _attributes(batch: Batch) -> TypedSearchAttributes:
+    pairs = [
+        SearchAttributePair(TENANT_ID, batch.tenant_id),
+        SearchAttributePair(SOURCE, batch.source),
+        SearchAttributePair(STAGE, Stage.STAGING),
+    ]
+    if batch.size == 1:
+        # The label of a single event is its item's external id.
+        item_id = ids.item_id(batch.tenant_id, batch.source, batch.label)
+        pairs.append(SearchAttributePair(ITEM_ID, str(item_id)))
+    return TypedSearchAttributes(pairs)

@@ -1,0 +1,82 @@
+"""Environment and `$APEX_HOME/apex.env` in, one frozen Settings out; the only reader of the environment."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from apex_memory.domain.errors import SettingMissing
+
+ENV_PREFIX = "APEX_"
+
+
+def apex_home() -> Path:
+    """Where the development stack keeps binaries, data, logs and `apex.env`: `$APEX_HOME`, else `./.apex`."""
+    return Path(os.environ.get("APEX_HOME") or ".apex").resolve()  # noqa: TID251 - the one reader
+
+
+class Settings(BaseSettings):
+    """What a process needs to know. Variables win over `$APEX_HOME/apex.env`, which `apex dev up` writes."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
+
+    postgres_url: str = Field(description="postgresql://user@host:port/database")
+    qdrant_url: str = Field(description="http://host:port")
+    neo4j_url: str = Field(description="bolt://host:port")
+    redis_url: str = Field(description="redis://host:port/0")
+    temporal_address: str = Field(description="host:port of the Temporal frontend")
+
+    neo4j_user: str = "neo4j"
+    neo4j_password: SecretStr | None = None
+    qdrant_api_key: SecretStr | None = None
+    temporal_namespace: str = "default"
+    temporal_ui_url: str = ""
+    api_url: str = "http://127.0.0.1:8080"
+    api_key: SecretStr | None = Field(default=None, description="the key that the apex CLI sends")
+
+    queue_prefix: str = "apex"
+    staging_dir: Path = Field(default_factory=lambda: apex_home() / "data" / "staging")
+    max_record_bytes: Annotated[int, Field(gt=0)] = 1 << 20
+    max_document_bytes: Annotated[int, Field(gt=0)] = 64 << 20
+
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str = "https://api.openai.com/v1"
+    openai_embedding_model: str = "text-embedding-3-small"
+    openai_embedding_dim: Annotated[int, Field(gt=0)] = 1536
+    embed_model_dir: Path | None = Field(
+        default=None, description="all-MiniLM-L6-v2 files; default: the wheel"
+    )
+
+    embed_threads: Annotated[int, Field(gt=0)] = Field(default=2, description="cores the local model may use")
+
+    read_deadline_s: Annotated[float, Field(gt=0)] = Field(
+        default=2.0, description="what one store gets to answer a reader, who then goes on without it"
+    )
+    relay_batch_size: Annotated[int, Field(gt=0)] = 200
+    relay_in_flight: Annotated[int, Field(gt=0)] = 8
+    graceful_shutdown_s: Annotated[float, Field(ge=0)] = 20.0
+    metrics_address: str = Field(default="", description="host:port for Prometheus; empty: off")
+    log_level: str = "INFO"
+    log_json: bool = True
+
+
+def load_settings() -> Settings:
+    """Read the settings once, at a process's start.
+
+    Raises:
+        SettingMissing: names every variable that is absent or malformed, and where it may be set.
+    """
+    env_file = apex_home() / "apex.env"
+    try:
+        # pydantic fills the required fields from the environment.
+        return Settings(_env_file=env_file)  # pyright: ignore[reportCallIssue]
+    except ValidationError as exc:
+        problems = [f"{ENV_PREFIX}{str(e['loc'][0]).upper()}: {e['msg'].lower()}" for e in exc.errors()]
+        raise SettingMissing(problems, env_file=str(env_file)) from exc
+
+
+def process_environment() -> dict[str, str]:
+    """A copy of the environment, for the child processes of the development stack."""
+    return dict(os.environ)  # noqa: TID251 - the one reader

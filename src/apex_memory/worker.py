@@ -1,0 +1,78 @@
+"""Queues in, workers that poll them until SIGTERM out."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from apex_memory.activities.failures import ActivityEdge
+from apex_memory.bootstrap.activities import Activities, activities_of
+from apex_memory.bootstrap.clients import connect_temporal
+from apex_memory.domain.queues import Queue
+from apex_memory.observability import configure_logging
+from apex_memory.process import termination
+from apex_memory.settings import Settings
+from apex_memory.workflows.registry import WORKFLOWS
+
+#: Activities at a time in one process. Embedding is CPU: one more than a core waits for the core.
+_AT_A_TIME: Final = {
+    Queue.WORKFLOWS: 1,
+    Queue.STAGE: 16,
+    Queue.EXTRACT: 8,
+    Queue.EMBED: 2,
+    Queue.WRITE: 16,
+    Queue.MAINTAIN: 8,
+}
+
+log = structlog.get_logger()
+
+
+async def run_workers(settings: Settings, queues: Sequence[Queue]) -> None:
+    """Poll the queues until SIGTERM; running activities get `graceful_shutdown_s` to finish.
+
+    Raises:
+        StoreUnavailable: Temporal or PostgreSQL does not answer; the supervisor starts the process again.
+    """
+    configure_logging(settings, process=f"worker:{','.join(queues)}")
+    stop = termination()
+    async with AsyncExitStack() as stack:
+        temporal = await connect_temporal(settings)
+        for queue in queues:
+            await stack.enter_async_context(await worker_of(queue, settings, temporal, stack))
+        log.info("worker.ready", queues=[q.named(settings.queue_prefix) for q in queues])
+        await stop.wait()
+        log.info("worker.stopping")
+
+
+async def worker_of(queue: Queue, settings: Settings, temporal: Client, stack: AsyncExitStack) -> Worker:
+    """A worker for one queue, not yet started; `stack` closes the clients of its activities."""
+    return worker_with(await activities_of(queue, settings, stack), queue, settings, temporal)
+
+
+def worker_with(activities: Activities, queue: Queue, settings: Settings, temporal: Client) -> Worker:
+    """A worker for one queue with these activities, not yet started."""
+    return Worker(
+        temporal,
+        task_queue=queue.named(settings.queue_prefix),
+        workflows=WORKFLOWS if queue is Queue.WORKFLOWS else (),
+        activities=activities,
+        interceptors=[ActivityEdge()],
+        workflow_runner=sandbox(),
+        max_concurrent_activities=_AT_A_TIME[queue],
+        graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_s),
+        max_heartbeat_throttle_interval=timedelta(seconds=2),
+    )
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """How workflows run here, and in replay tests."""
+    # Frozen values and the C modules beneath them: loading them again for each run costs 19 ms and 224 KB.
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(
+        "apex_memory.domain", "numpy", "orjson"
+    )
+    return SandboxedWorkflowRunner(restrictions=restrictions)

@@ -1,0 +1,76 @@
+"""The real services for every test that asks for them, and a tenant and task queues of its own for each."""
+
+from collections.abc import AsyncGenerator
+from typing import LiteralString
+from uuid import uuid4
+
+import pytest
+from psycopg import AsyncConnection, sql
+from temporalio.client import Client
+
+from apex_memory.bootstrap.clients import connect_temporal
+from apex_memory.database import Database, open_database
+from apex_memory.devstack.fixture import home_of_run, running_stack
+from apex_memory.schema import migrate
+from apex_memory.settings import Settings
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-histories", metavar="DIR", help="write the histories of test_replay.py here")
+
+
+@pytest.fixture(scope="session")
+async def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Settings, None]:
+    """The stores and Temporal, started for this run and shared by its processes; never another run's."""
+    home = home_of_run(tmp_path_factory.getbasetemp())
+    async with running_stack(home) as endpoints:
+        await migrate(endpoints.postgres_url)
+        yield Settings(
+            postgres_url=endpoints.postgres_url,
+            qdrant_url=endpoints.qdrant_url,
+            neo4j_url=endpoints.neo4j_url,
+            redis_url=endpoints.redis_url,
+            temporal_address=endpoints.temporal_address,
+            temporal_ui_url=endpoints.temporal_ui_url,
+            staging_dir=home / "staging",
+            # A graph that was started seconds ago plans its first queries for seconds.
+            read_deadline_s=30.0,
+        )
+
+
+@pytest.fixture
+async def settings(stack_settings: Settings) -> AsyncGenerator[Settings, None]:
+    """The stack's settings with a database and queues of this test's own: its relay sees no other inbox."""
+    name = uuid4().hex[:12]
+    server, _, template = stack_settings.postgres_url.rpartition("/")
+    async with await AsyncConnection.connect(f"{server}/postgres", autocommit=True) as connection:
+        await connection.execute(_sql("CREATE DATABASE {} TEMPLATE {}", name, template))
+        yield stack_settings.model_copy(
+            update={"queue_prefix": f"test-{name}", "postgres_url": f"{server}/{name}"}
+        )
+        await connection.execute(_sql("DROP DATABASE {} WITH (FORCE)", name))
+
+
+@pytest.fixture
+def tenant() -> str:
+    return f"t-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def other_tenant() -> str:
+    return f"t-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncGenerator[Database, None]:
+    async with open_database(settings.postgres_url) as database:
+        yield database
+
+
+@pytest.fixture
+async def temporal(settings: Settings) -> Client:
+    return await connect_temporal(settings)
+
+
+def _sql(statement: LiteralString, *names: str) -> sql.Composed:
+    return sql.SQL(statement).format(*(sql.Identifier(name) for name in names))

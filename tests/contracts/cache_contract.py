@@ -1,0 +1,52 @@
+"""What every Cache keeps to; inherit, and give the fixtures `cache` and `unreachable`."""
+
+import pytest
+from tests.contracts.writes import fresh_tenant
+
+from apex_memory.domain.errors import StoreUnavailable
+from apex_memory.ports import Cache
+
+BINARY = bytes(range(256))
+
+
+class CacheContract:
+    async def test_what_was_put_is_got(self, cache: Cache) -> None:
+        tenant = fresh_tenant()
+
+        assert await cache.put(tenant, "answer", BINARY, ttl_s=60)
+
+        assert await cache.get(tenant, "answer") == BINARY
+
+    async def test_what_was_never_put_is_a_miss(self, cache: Cache) -> None:
+        assert await cache.get(fresh_tenant(), "answer") is None
+
+    async def test_what_was_put_last_is_got(self, cache: Cache) -> None:
+        tenant = fresh_tenant()
+
+        await cache.put(tenant, "answer", b"old", ttl_s=60)
+        await cache.put(tenant, "answer", b"", ttl_s=60)
+
+        assert await cache.get(tenant, "answer") == b""
+
+    async def test_two_tenants_never_meet_however_they_are_named(self, cache: Cache) -> None:
+        tenant = fresh_tenant()
+
+        await cache.put(tenant, "b:answer", b"mine", ttl_s=60)
+
+        assert await cache.get(fresh_tenant(), "b:answer") is None
+        assert await cache.get(f"{tenant}:b", "answer") is None
+
+    async def test_an_answering_cache_can_be_pinged(self, cache: Cache) -> None:
+        await cache.ping()
+
+
+class UnreachableCacheContract:
+    async def test_an_outage_is_a_miss(self, unreachable: Cache) -> None:
+        assert await unreachable.get("acme", "answer") is None
+
+    async def test_an_outage_keeps_nothing_and_says_so(self, unreachable: Cache) -> None:
+        assert not await unreachable.put("acme", "answer", b"42", ttl_s=60)
+
+    async def test_a_ping_tells_of_the_outage(self, unreachable: Cache) -> None:
+        with pytest.raises(StoreUnavailable):
+            await unreachable.ping()

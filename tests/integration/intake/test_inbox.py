@@ -1,0 +1,169 @@
+"""The inbox's promises, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from apex_memory.database import Database, open_listener
+from apex_memory.domain.bundles import ItemKind
+from apex_memory.domain.errors import ItemNotFound
+from apex_memory.domain.ledger import Batch, Conclusion, InboxEvent, Outcome
+from apex_memory.pipeline.intake.inbox import PostgresInbox
+from apex_memory.settings import Settings
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def inbox(settings: Settings, database: Database) -> AsyncGenerator[PostgresInbox, None]:
+    async with open_listener(settings.postgres_url, "apex_done") as done:
+        yield PostgresInbox(database, done=done)
+
+
+def _event(
+    tenant: str, *, key: str | None = None, kind: ItemKind = "record", source: str = "samsara"
+) -> InboxEvent:
+    event_id = uuid4()
+    return InboxEvent(
+        event_id=event_id,
+        tenant_id=tenant,
+        source=source,
+        kind=kind,
+        dedupe_key=key or str(event_id),
+        label="TRUCK-1",
+        body=b'{"vehicle_id": "TRUCK-1"}',
+        received_at=datetime.now(UTC),
+    )
+
+
+async def _claims_of(
+    inbox: PostgresInbox, tenant: str, *, batch_size: int = 100, in_flight: int = 4
+) -> list[Batch]:
+    """Everything that can be claimed of this tenant now; other tests' lanes are claimed too and let go."""
+    mine: list[Batch] = []
+    while (batch := await inbox.claim(batch_size=batch_size, in_flight=in_flight)) is not None:
+        if batch.tenant_id == tenant:
+            mine.append(batch)
+        await inbox.started(batch, workflow_id=f"w-{batch.batch_id}")
+    return mine
+
+
+async def test_the_same_delivery_is_kept_once_and_the_second_sender_learns_of_the_first(
+    inbox: PostgresInbox, tenant: str
+) -> None:
+    first = await inbox.accept(_event(tenant, key="delivery-1"))
+    second = await inbox.accept(_event(tenant, key="delivery-1"))
+
+    assert not first.duplicate
+    assert second.duplicate
+    assert second.event_id == first.event_id
+
+
+async def test_two_tenants_may_use_the_same_delivery_key(
+    inbox: PostgresInbox, tenant: str, other_tenant: str
+) -> None:
+    ours = await inbox.accept(_event(tenant, key="delivery-1"))
+    theirs = await inbox.accept(_event(other_tenant, key="delivery-1"))
+
+    assert not theirs.duplicate
+    with pytest.raises(ItemNotFound):
+        await inbox.ingestion(other_tenant, ours.event_id)
+
+
+async def test_waiting_records_of_a_lane_are_claimed_as_one_batch_and_only_once(
+    inbox: PostgresInbox, tenant: str
+) -> None:
+    for _ in range(3):
+        await inbox.accept(_event(tenant))
+
+    claims = await asyncio.gather(*(_claims_of(inbox, tenant) for _ in range(4)))
+
+    batches = [batch for claim in claims for batch in claim]
+    assert sum(batch.size for batch in batches) == 3
+    assert len({batch.batch_id for batch in batches}) == len(batches)
+
+
+async def test_a_document_is_a_batch_of_its_own(inbox: PostgresInbox, tenant: str) -> None:
+    for _ in range(2):
+        await inbox.accept(_event(tenant, kind="document", source="local_upload"))
+
+    batches = await _claims_of(inbox, tenant)
+
+    assert [batch.size for batch in batches] == [1, 1]
+
+
+async def test_a_lane_has_no_more_open_batches_than_may_be_in_flight(
+    inbox: PostgresInbox, tenant: str
+) -> None:
+    for _ in range(3):
+        await inbox.accept(_event(tenant))
+
+    claimed = await _claims_of(inbox, tenant, batch_size=1, in_flight=2)
+    await inbox.close(tenant, claimed[0].batch_id)
+    after_one_closed = await _claims_of(inbox, tenant, batch_size=1, in_flight=2)
+
+    assert len(claimed) == 2
+    assert len(after_one_closed) == 1
+
+
+async def test_a_batch_whose_claimer_died_is_claimed_again_as_the_same_batch(
+    inbox: PostgresInbox, database: Database, tenant: str
+) -> None:
+    await inbox.accept(_event(tenant))
+    batch = await inbox.claim(batch_size=10, in_flight=4)
+    while batch is not None and batch.tenant_id != tenant:
+        await inbox.started(batch, workflow_id="other")
+        batch = await inbox.claim(batch_size=10, in_flight=4)
+    async with database.connection() as connection:
+        await connection.execute(
+            "UPDATE batch SET claimed_at = now() - interval '1 hour' WHERE tenant_id = %s", (tenant,)
+        )
+
+    assert await _claims_of(inbox, tenant) == [batch]
+
+
+async def test_an_event_without_an_outcome_is_quarantined_when_its_batch_fails(
+    inbox: PostgresInbox, tenant: str
+) -> None:
+    accepted = await inbox.accept(_event(tenant))
+    [batch] = await _claims_of(inbox, tenant)
+
+    await inbox.close(tenant, batch.batch_id, reason="DocumentRejected: empty")
+
+    ingestion = await inbox.ingestion(tenant, accepted.event_id)
+    assert (ingestion.state, ingestion.outcome) == ("done", Outcome.QUARANTINED)
+    assert ingestion.reason == "DocumentRejected: empty"
+
+
+async def test_an_outcome_that_is_there_stays(inbox: PostgresInbox, tenant: str) -> None:
+    accepted = await inbox.accept(_event(tenant))
+    [batch] = await _claims_of(inbox, tenant)
+
+    for reason in ("first", "second"):
+        conclusion = Conclusion(event_id=accepted.event_id, outcome=Outcome.QUARANTINED, reason=reason)
+        await inbox.conclude(tenant, [conclusion])
+    await inbox.close(tenant, batch.batch_id, reason="third")
+
+    assert (await inbox.ingestion(tenant, accepted.event_id)).reason == "first"
+    assert await inbox.events(tenant, batch.batch_id) == []
+
+
+async def test_who_waits_for_an_ingestion_is_woken_when_it_is_done(inbox: PostgresInbox, tenant: str) -> None:
+    accepted = await inbox.accept(_event(tenant))
+    waiting = asyncio.create_task(inbox.settled(tenant, accepted.event_id, timeout_s=30))
+    conclusion = Conclusion(event_id=accepted.event_id, outcome=Outcome.QUARANTINED, reason="poison")
+
+    await inbox.conclude(tenant, [conclusion])
+
+    assert (await waiting).state == "done"
+
+
+async def test_who_waits_too_long_gets_the_state_so_far(inbox: PostgresInbox, tenant: str) -> None:
+    accepted = await inbox.accept(_event(tenant))
+
+    ingestion = await inbox.settled(tenant, accepted.event_id, timeout_s=0.05)
+
+    assert ingestion.state == "received"

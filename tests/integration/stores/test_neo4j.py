@@ -1,0 +1,151 @@
+"""The graph store over the real service, held to the contracts."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString, cast
+
+import pytest
+from neo4j import AsyncDriver, AsyncTransaction, RoutingControl
+from tests.contracts.graph_contract import Graph, GraphContract, Snapshot
+from tests.contracts.store_contract import StoreContract
+from tests.contracts.writes import fresh_tenant, message, write_of
+
+from apex_memory.pipeline.stores.neo4j import Neo4jStore, open_neo4j, statements
+from apex_memory.pipeline.stores.neo4j.rows import entity_rows, relation_rows, version_rows
+from apex_memory.pipeline.stores.neo4j.transactions import EntityVanished
+from apex_memory.pipeline.stores.neo4j.writing import create, delete_orphans, delete_parts, run
+from apex_memory.ports import Store
+from apex_memory.settings import Settings
+
+pytestmark = pytest.mark.integration
+
+EVERYTHING = """
+MATCH (n {tenant_id: $tenant})
+OPTIONAL MATCH (n)-[r]->(m)
+RETURN labels(n) AS labels, properties(n) AS node, type(r) AS type, properties(r) AS relation,
+       properties(m) AS target
+"""
+Plan = Mapping[str, Any]
+STATEMENTS = (
+    "MERGE_EPISODES",
+    "DELETE_PARTS",
+    "DELETE_EPISODES",
+    "DELETE_ORPHANS",
+    "MERGE_ENTITIES",
+    "CREATE_MENTIONS",
+    "CREATE_RELATIONS",
+    "CREATE_STATEMENTS",
+    "READ_BACK",
+    "CLAIMS_AROUND",
+)
+
+
+@pytest.fixture(scope="module")
+async def driver(stack_settings: Settings) -> AsyncGenerator[AsyncDriver]:
+    user, password = stack_settings.neo4j_user, stack_settings.neo4j_password
+    async with open_neo4j(stack_settings.neo4j_url, user=user, password=password) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+async def graph(driver: AsyncDriver) -> Graph:
+    store = Neo4jStore(driver)
+    await store.ensure()
+    return store
+
+
+class TestNeo4jStore(StoreContract, GraphContract):
+    @pytest.fixture
+    def store(self, graph: Graph) -> Store:
+        return graph
+
+    @pytest.fixture
+    async def unreachable(self, dead_address: str) -> AsyncGenerator[Store]:
+        async with open_neo4j(f"bolt://{dead_address}") as driver:
+            yield Neo4jStore(driver, deadline_s=0.5)
+
+    @pytest.fixture
+    def snapshot(self, driver: AsyncDriver) -> Snapshot:
+        async def everything(tenant_id: str) -> list[str]:
+            answer = await driver.execute_query(EVERYTHING, tenant=tenant_id)
+            return sorted(repr(record.data()) for record in answer.records)
+
+        return everything
+
+
+async def test_the_schema_may_be_ensured_by_many_at_once(driver: AsyncDriver) -> None:
+    await asyncio.gather(*(Neo4jStore(driver).ensure() for _ in range(8)))
+
+    answer = await driver.execute_query("SHOW CONSTRAINTS YIELD name")
+
+    names = {record["name"] for record in answer.records}
+    assert {"entity_identity", "episode_identity", "relation_identity"} <= names
+
+
+@pytest.mark.usefixtures("graph")
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_every_match_begins_at_an_index(driver: AsyncDriver, name: str) -> None:
+    statement = cast("LiteralString", f"EXPLAIN {getattr(statements, name)}")
+
+    answer = await driver.execute_query(statement, routing_=RoutingControl.READ)
+
+    operators = list(operators_of(cast("Plan", answer.summary.plan)))  # pyright: ignore[reportUnknownMemberType]
+    assert any("IndexSeek" in operator for operator in operators)
+    assert not [operator for operator in operators if "Scan" in operator]
+
+
+async def test_two_discards_at_once_of_the_last_versions_that_name_an_entity_remove_it(
+    driver: AsyncDriver, graph: Graph
+) -> None:
+    tenant = fresh_tenant()
+    writes = [write_of(tenant, message(f"msg-{n}")) for n in range(2)]
+    await graph.prepare(writes)
+
+    async with transaction_of(driver) as first, transaction_of(driver) as second:
+        left = await delete_parts(tenant, version_rows([writes[0].ref]), first)
+        assert await delete_parts(tenant, version_rows([writes[1].ref]), second)
+        await delete_orphans(tenant, left, first)
+        removal = asyncio.create_task(delete_orphans(tenant, left, second))
+        # It must wait for the first one's commit; if it does not, it is done, and wrong, well before that.
+        await asyncio.wait({removal}, timeout=0.5)
+        await first.commit()
+        await removal
+        await second.commit()
+
+    assert await shared_entities_of(driver, tenant) == 0
+
+
+async def test_an_entity_that_is_removed_while_it_is_being_used_fails_that_attempt(
+    driver: AsyncDriver, graph: Graph
+) -> None:
+    tenant = fresh_tenant()
+    leaving, coming = (write_of(tenant, message(f"msg-{n}")) for n in range(2))
+    await graph.prepare([leaving])
+    async with transaction_of(driver) as transaction:
+        rows = entity_rows([coming])
+        await run(statements.MERGE_ENTITIES, transaction, tenant=tenant, rows=rows)
+
+        await graph.discard(tenant, [leaving.ref])
+
+        with pytest.raises(EntityVanished):
+            await create(statements.CREATE_RELATIONS, relation_rows([coming]), tenant, transaction)
+
+
+@asynccontextmanager
+async def transaction_of(driver: AsyncDriver) -> AsyncGenerator[AsyncTransaction]:
+    session = driver.session()  # pyright: ignore[reportUnknownMemberType] - its options are untyped
+    async with session, await session.begin_transaction() as transaction:
+        yield transaction
+
+
+async def shared_entities_of(driver: AsyncDriver, tenant: str) -> int:
+    shared = "MATCH (e:Entity {tenant_id: $tenant}) WHERE e.type <> 'message' RETURN count(e)"
+    answer = await driver.execute_query(shared, tenant=tenant)
+    return answer.records[0][0]
+
+
+def operators_of(plan: Plan) -> Iterator[str]:
+    yield plan["operatorType"]
+    for child in plan.get("children", ()):
+        yield from operators_of(child)

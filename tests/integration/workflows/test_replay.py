@@ -1,0 +1,94 @@
+"""What ran on the real server replays: the workflows are deterministic in success, rejection and undoing."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from temporalio.client import Client, WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+from tests.integration.workflows.product import accept_document, accept_record, at_work, settled
+
+from apex_memory.bootstrap.memory import Memory
+from apex_memory.domain.bundles import VersionedBundle
+from apex_memory.domain.errors import EmbedderMismatch
+from apex_memory.ports import Store
+from apex_memory.settings import Settings
+from apex_memory.testing import Fault, Misbehaving, always
+from apex_memory.worker import sandbox
+from apex_memory.workflows.registry import WORKFLOWS
+
+pytestmark = pytest.mark.integration
+
+REFUSED = "SHIP-REFUSED"
+
+
+class _RefusesOne(Misbehaving):
+    async def prepare(self, writes: Sequence[VersionedBundle]) -> None:
+        await super().prepare(writes)
+        if any(w.bundle.external_id == REFUSED for w in writes):
+            raise EmbedderMismatch(stored="another", configured="this")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    name: str
+    history: WorkflowHistory
+
+
+async def _record_histories(
+    settings: Settings, temporal: Client, memory: Memory, tenant: str
+) -> list[Recorded]:
+    """One of each way that an ingestion can end."""
+
+    def spoil(store: Store) -> Store:
+        return _RefusesOne(store, always(Fault.NONE)) if store.name == "neo4j" else store
+
+    recorded: list[Recorded] = []
+
+    async def record(name: str, event_id: UUID) -> None:
+        ended = await settled(memory, tenant, event_id)
+        handle = temporal.get_workflow_handle(ended.workflow_id or "")
+        # Until it is closed: what follows the commit belongs to the history too.
+        async for _ in handle.fetch_history_events(wait_new_event=True):
+            pass
+        recorded.append(Recorded(name, await handle.fetch_history()))
+
+    shipment = {"shipmentId": "SHIP-1", "status": "in_transit"}
+    async with at_work(settings, temporal, spoil=spoil):
+        # One after the other: sent together they would be one batch.
+        for name, record_, label in (
+            ("records-committed", shipment, "SHIP-1"),
+            ("records-unchanged", shipment, "SHIP-1"),
+            ("records-quarantined", b"[]", "not a record"),
+            ("records-undone", {"shipmentId": REFUSED}, REFUSED),
+        ):
+            await record(name, await accept_record(memory, tenant, "turvo", record_, label=label))
+        for name, text in (("document-committed", "# A\n\nSome text.\n"), ("document-quarantined", " \n")):
+            await record(name, await accept_document(memory, tenant, f"{name}.md", text))
+    return recorded
+
+
+def _anonymous(history: str) -> str:
+    """Without the machine's name and paths, which replay does not read."""
+    return re.sub(r'"(identity|stackTrace)": "(?:[^"\\\\]|\\\\.)*"', r'"\1": ""', history)
+
+
+async def test_every_way_that_an_ingestion_ends_replays(
+    request: pytest.FixtureRequest, settings: Settings, temporal: Client, memory: Memory, tenant: str
+) -> None:
+    recorded = await _record_histories(settings, temporal, memory, tenant)
+
+    if folder := request.config.getoption("--record-histories"):
+        for one in recorded:
+            Path(folder, f"{one.name}.json").write_text(_anonymous(one.history.to_json()))
+
+    replayer = Replayer(
+        workflows=WORKFLOWS, workflow_runner=sandbox(), data_converter=pydantic_data_converter
+    )
+    for one in recorded:
+        result = await replayer.replay_workflow(one.history, raise_on_replay_failure=False)
+        assert result.replay_failure is None, one.name

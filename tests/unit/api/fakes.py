@@ -1,0 +1,118 @@
+"""Keys, an inbox, and an inbox that remembers at once what it accepts, in this process."""
+
+import asyncio
+from uuid import UUID
+
+import orjson
+from tests.unit.retrieval.world import World
+
+from apex_memory.domain.bundles import Bundle
+from apex_memory.domain.documents import Passage
+from apex_memory.domain.errors import ItemNotFound
+from apex_memory.domain.ledger import Accepted, InboxEvent, Ingestion, Outcome
+from apex_memory.pipeline.extraction.documents import document_bundle
+from apex_memory.pipeline.extraction.rules import RuleExtractor
+from apex_memory.pipeline.parsing.registry import parser_for
+from apex_memory.pipeline.sources.registry import source_named
+from apex_memory.ports import StagingArea
+
+ALICE, BOB = "alice-ltd", "bob-inc"
+KEYS = {ALICE: "key-of-alice", BOB: "key-of-bob"}
+
+
+class MemoryKeys:
+    """What the API asks of `ports.ApiKeys`."""
+
+    async def tenant_of(self, key: str) -> str | None:
+        return next((tenant for tenant, known in KEYS.items() if known == key), None)
+
+
+class MemoryInbox:
+    """What the API asks of `ports.Inbox`; an event waits until somebody says `finish`."""
+
+    def __init__(self) -> None:
+        self.events: dict[UUID, InboxEvent] = {}
+        self.ingestions: dict[tuple[str, UUID], Ingestion] = {}
+        self._changed = asyncio.Condition()
+
+    async def accept(self, event: InboxEvent) -> Accepted:
+        key = (event.tenant_id, event.source, event.dedupe_key)
+        for known in self.events.values():
+            if (known.tenant_id, known.source, known.dedupe_key) == key:
+                return Accepted(event_id=known.event_id, duplicate=True)
+        self.events[event.event_id] = event
+        self.ingestions[event.tenant_id, event.event_id] = Ingestion(
+            ingestion_id=event.event_id,
+            source=event.source,
+            kind=event.kind,
+            label=event.label,
+            state="received",
+            received_at=event.received_at,
+        )
+        return Accepted(event_id=event.event_id, duplicate=False)
+
+    async def finish(self, event: InboxEvent, **changes: object) -> None:
+        key = event.tenant_id, event.event_id
+        async with self._changed:
+            update = {"state": "done", "workflow_id": f"ingest:{event.label}", **changes}
+            self.ingestions[key] = self.ingestions[key].model_copy(update=update)
+            self._changed.notify_all()
+
+    async def ingestion(self, tenant_id: str, event_id: UUID) -> Ingestion:
+        try:
+            return self.ingestions[tenant_id, event_id]
+        except KeyError:
+            raise ItemNotFound("ingestion", str(event_id)) from None
+
+    async def settled(self, tenant_id: str, event_id: UUID, *, timeout_s: float) -> Ingestion:
+        try:
+            return await asyncio.wait_for(self._done(tenant_id, event_id), timeout_s)
+        except TimeoutError:
+            return await self.ingestion(tenant_id, event_id)
+
+    async def _done(self, tenant_id: str, event_id: UUID) -> Ingestion:
+        async with self._changed:
+            while (known := await self.ingestion(tenant_id, event_id)).state != "done":
+                await self._changed.wait()
+            return known
+
+
+class RememberingInbox(MemoryInbox):
+    """The whole way of an event, in one call: what it accepts can be searched for when it answers."""
+
+    def __init__(self, remembered: World, staging: StagingArea) -> None:
+        super().__init__()
+        self._remembered = remembered
+        self._staging = staging
+
+    async def accept(self, event: InboxEvent) -> Accepted:
+        accepted = await super().accept(event)
+        if not accepted.duplicate:
+            bundle = RuleExtractor().enrich(await self._bundle(event))
+            await self._remember(event, bundle)
+        return accepted
+
+    async def _remember(self, event: InboxEvent, bundle: Bundle) -> None:
+        seq = self._remembered.archive.clock.get(event.tenant_id, 0)
+        for row in self._remembered.archive.visible(event.tenant_id, seq):
+            if row.write.bundle.content_hash() == bundle.content_hash():
+                await self.finish(event, outcome=Outcome.UNCHANGED)
+                return
+        write = await self._remembered.remember(event.tenant_id, bundle)
+        seq = self._remembered.archive.clock[event.tenant_id]
+        await self.finish(event, outcome=Outcome.COMMITTED, item_id=write.ref.item_id, seq=seq)
+
+    async def _bundle(self, event: InboxEvent) -> Bundle:
+        body = orjson.loads(event.body)
+        if event.kind == "record":
+            return source_named(event.source).map_record(body, received_at=event.received_at)
+        data = await self._staging.read(body["staged"])
+        document = parser_for(body["media_type"], body["name"]).parse(data, name=body["name"])
+        text = document.text
+        return document_bundle(
+            document,
+            [Passage(ordinal=0, text=text, start=0, end=len(text))],
+            source=event.source,
+            external_id=body["external_id"],
+            as_of=event.received_at,
+        )

@@ -1,0 +1,70 @@
+"""The description of the API, as a generator of clients would read it."""
+
+from typing import Any
+
+import pytest
+from tests.unit.api.world import World
+
+OPERATIONS = {
+    "POST /v1/records": "ingestRecord",
+    "POST /v1/documents": "ingestDocument",
+    "GET /v1/ingestions/{ingestion_id}": "getIngestion",
+    "POST /v1/search": "search",
+    "GET /v1/entities/{entity_id}": "getEntity",
+    "GET /v1/items/{item_id}": "getItem",
+    "GET /livez": "getLiveness",
+    "GET /readyz": "getReadiness",
+}
+
+
+@pytest.fixture
+def description(world: World) -> dict[str, Any]:
+    return world.app.openapi()
+
+
+def operations(description: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_the_names_of_operations_are_what_clients_were_generated_from(description: dict[str, Any]) -> None:
+    assert {at: op["operationId"] for at, op in operations(description).items()} == OPERATIONS
+
+
+def test_every_refusal_is_described_as_a_problem(description: dict[str, Any]) -> None:
+    refusals = [
+        (at, status, list(response["content"]))
+        for at, operation in operations(description).items()
+        for status, response in operation["responses"].items()
+        if int(status) >= 400
+    ]
+
+    assert refusals
+    assert [(at, status) for at, status, types in refusals if types != ["application/problem+json"]] == []
+
+
+def test_a_key_is_asked_for_wherever_there_is_data(description: dict[str, Any]) -> None:
+    guarded = {at for at, operation in operations(description).items() if operation.get("security")}
+
+    assert guarded == {at for at in OPERATIONS if "/v1/" in at}
+
+
+def test_bodies_are_described_and_exemplified(description: dict[str, Any]) -> None:
+    by_place = operations(description)
+
+    for at in ("POST /v1/records", "POST /v1/search"):
+        schema = by_place[at]["requestBody"]["content"]["application/json"]["schema"]
+        assert schema["example"]
+        assert "$ref" not in str(schema)
+    form = by_place["POST /v1/documents"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert list(form["properties"]) == ["file", "source", "external_id"]
+
+
+async def test_the_description_can_be_read_in_a_browser(world: World) -> None:
+    page = await world.anonymous.get("/docs")
+
+    assert page.status_code == 200
+    assert "/openapi.json" in page.text

@@ -1,0 +1,9 @@
+"""The settings in, a worker of the extract queue out."""
+
+import asyncio
+
+from apex_memory.domain.queues import Queue
+from apex_memory.settings import load_settings
+from apex_memory.worker import run_workers
+
+asyncio.run(run_workers(load_settings(), [Queue.EXTRACT]))
