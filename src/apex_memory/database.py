@@ -13,7 +13,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from apex_memory.domain.errors import StoreUnavailable
-from apex_memory.process import end
+from apex_memory.process import beside
 
 Connection = AsyncConnection[DictRow]
 
@@ -127,11 +127,8 @@ class Listener:
 async def open_listener(url: str, channel: str) -> AsyncGenerator[Listener, None]:
     """A listener that runs beside its caller."""
     listener = Listener(url, channel)
-    task = asyncio.create_task(listener.run(), name=f"listen {channel}")
-    try:
+    async with beside(listener.run(), name=f"listen {channel}"):
         yield listener
-    finally:
-        await end(task)
 
 
 async def _check(connection: Connection) -> None:

@@ -1,8 +1,8 @@
 """Inbox rows in, started workflows out; and committed versions in, warmed caches out."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 import structlog
@@ -25,7 +25,7 @@ from apex_memory.pipeline.retrieval.cards import Cards
 from apex_memory.pipeline.stores.archive import PostgresArchive
 from apex_memory.pipeline.stores.registry import open_cache
 from apex_memory.ports import Archive, Inbox, Outbox
-from apex_memory.process import end, termination
+from apex_memory.process import beside, termination
 from apex_memory.settings import Settings
 from apex_memory.workflows.attributes import ITEM_ID, SOURCE, STAGE, TENANT_ID, Stage
 from apex_memory.workflows.registry import WORKFLOW_OF
@@ -48,15 +48,18 @@ async def run_relay(settings: Settings) -> None:
     """
     configure_logging(settings, process="relay")
     stop = termination()
-    loops = asyncio.create_task(run_loops(settings, await connect_temporal(settings)))
-    await asyncio.wait([loops, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
-    if loops.done():
-        loops.result()
-    await end(loops)
+    async with relaying(settings, await connect_temporal(settings)) as loops:
+        told = asyncio.create_task(stop.wait())
+        ended, _ = await asyncio.wait([*loops, told], return_when=asyncio.FIRST_COMPLETED)
+        for task in ended - {told}:
+            task.result()  # a loop ends only by a bug: say which
 
 
-async def run_loops(settings: Settings, temporal: Client) -> None:
-    """Start workflows for what arrives and warm the cache with what commits, until cancelled."""
+@asynccontextmanager
+async def relaying(
+    settings: Settings, temporal: Client
+) -> AsyncGenerator[Sequence[asyncio.Task[None]], None]:
+    """Beside the body, start workflows for what arrives and warm the cache with what commits."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings.postgres_url))
         arrivals = await stack.enter_async_context(open_listener(settings.postgres_url, "apex_inbox"))
@@ -74,9 +77,10 @@ async def run_loops(settings: Settings, temporal: Client) -> None:
             cards=Cards(await stack.enter_async_context(open_cache(settings))),
         )
         log.info("relay.ready", queue_prefix=settings.queue_prefix)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(repeat(relay.step, arrivals, name="inbox"))
-            tasks.create_task(repeat(courier.step, commits, name="outbox"))
+        yield [
+            await stack.enter_async_context(beside(repeat(step, listener, name=name), name=name))
+            for name, step, listener in (("inbox", relay.step, arrivals), ("outbox", courier.step, commits))
+        ]
 
 
 class Relay:

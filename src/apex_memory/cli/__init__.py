@@ -1,5 +1,5 @@
 """A command line in, answers, progress and exit codes out. Commands import what they need when they run."""
 
-from apex_memory.cli.app import app
+from apex_memory.cli.app import app, main
 
-__all__ = ["app"]
+__all__ = ["app", "main"]

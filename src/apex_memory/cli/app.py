@@ -3,6 +3,7 @@
 import typer
 
 from apex_memory.cli import commands, dev
+from apex_memory.process import run_to_its_end
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,3 +18,8 @@ for command in (commands.demo, commands.ingest, commands.search, commands.status
 for command in (commands.api, commands.relay, commands.worker):
     app.command(rich_help_panel="Run a part of it")(command)
 app.add_typer(dev.app, name="dev", rich_help_panel="Run a part of it")
+
+
+def main() -> None:
+    """What `apex` runs."""
+    run_to_its_end(lambda: app(prog_name="apex"))

@@ -1,6 +1,5 @@
 """A settings object and a way to spoil a store in, the product at work in this process out."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,8 +20,7 @@ from apex_memory.domain.queues import Queue
 from apex_memory.pipeline.ledger.ledger import PostgresLedger
 from apex_memory.pipeline.stores.registry import open_stores
 from apex_memory.ports import Ledger, Store
-from apex_memory.process import end
-from apex_memory.relay import run_loops
+from apex_memory.relay import relaying
 from apex_memory.settings import Settings
 from apex_memory.worker import worker_with
 
@@ -55,9 +53,8 @@ async def at_work(
                 else await activities_of(queue, settings, stack)
             )
             await stack.enter_async_context(worker_with(activities, queue, settings, temporal))
-        relaying = asyncio.create_task(run_loops(settings, temporal))
+        await stack.enter_async_context(relaying(settings, temporal))
         yield
-        await end(relaying)
 
 
 async def _write_activities(
