@@ -36,6 +36,7 @@ chaos: install  ## Kill every service and worker in turn while the product works
 bench: install  ## Figures, as ratios within one run
 	@$(RUN) apex dev up
 	@$(RUN) python bench/findable.py
+	@$(RUN) python bench/visibility.py
 
 install: .venv/.synced  ## Install the real services: the only step that touches a registry
 	@$(RUN) apex dev install

@@ -3,7 +3,8 @@
 import atexit
 import os
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import LiteralString
 from uuid import uuid4
 
@@ -52,17 +53,31 @@ async def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncGener
         )
 
 
+@pytest.fixture(scope="session")
+def own_settings(stack_settings: Settings) -> Callable[[], AbstractAsyncContextManager[Settings]]:
+    """The stack's settings with a database and queues of their own, as often as one asks."""
+
+    @asynccontextmanager
+    async def own() -> AsyncGenerator[Settings, None]:
+        name = uuid4().hex[:12]
+        server, _, template = stack_settings.postgres_url.rpartition("/")
+        async with await AsyncConnection.connect(f"{server}/postgres", autocommit=True) as connection:
+            await connection.execute(_sql("CREATE DATABASE {} TEMPLATE {}", name, template))
+            yield stack_settings.model_copy(
+                update={"queue_prefix": f"test-{name}", "postgres_url": f"{server}/{name}"}
+            )
+            await connection.execute(_sql("DROP DATABASE {} WITH (FORCE)", name))
+
+    return own
+
+
 @pytest.fixture
-async def settings(stack_settings: Settings) -> AsyncGenerator[Settings, None]:
-    """The stack's settings with a database and queues of this test's own: its relay sees no other inbox."""
-    name = uuid4().hex[:12]
-    server, _, template = stack_settings.postgres_url.rpartition("/")
-    async with await AsyncConnection.connect(f"{server}/postgres", autocommit=True) as connection:
-        await connection.execute(_sql("CREATE DATABASE {} TEMPLATE {}", name, template))
-        yield stack_settings.model_copy(
-            update={"queue_prefix": f"test-{name}", "postgres_url": f"{server}/{name}"}
-        )
-        await connection.execute(_sql("DROP DATABASE {} WITH (FORCE)", name))
+async def settings(
+    own_settings: Callable[[], AbstractAsyncContextManager[Settings]],
+) -> AsyncGenerator[Settings, None]:
+    """A database and queues of this test's own: its relay sees no other inbox."""
+    async with own_settings() as settings:
+        yield settings
 
 
 @pytest.fixture

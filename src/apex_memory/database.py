@@ -22,6 +22,7 @@ _ACQUIRE_TIMEOUT_S: Final = 5.0
 #: A statement that takes longer is stuck: the whole path of an event is a few milliseconds of SQL.
 _STATEMENT_TIMEOUT: Final = "30s"
 _RECONNECT_S: Final = 0.5
+_GIVE_UP_S: Final = 2.0
 
 log = structlog.get_logger()
 
@@ -65,6 +66,9 @@ async def open_database(
         open=False,
         # One round trip of 0.1 ms spares each caller the broken connections after a restart of the server.
         check=_check,
+        # By default its pauses grow to minutes, and an hour's outage lasts up to an hour longer; after this a
+        # caller's demand begins anew.
+        reconnect_timeout=_GIVE_UP_S,
         kwargs=_connection_options(),
     )
     await pool.open(wait=False)

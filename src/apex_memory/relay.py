@@ -1,4 +1,4 @@
-"""Inbox rows in, started workflows out; and committed versions in, warmed caches out."""
+"""Inbox rows and requests to forget in, started workflows out; committed versions in, warmed caches out."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -15,26 +15,29 @@ from apex_memory.bootstrap.clients import connect_temporal
 from apex_memory.database import Listener, open_database, open_listener
 from apex_memory.domain import ids
 from apex_memory.domain.errors import ItemNotFound, StoreUnavailable, TransientError
+from apex_memory.domain.forgetting import ForgetItem, Forgetting
 from apex_memory.domain.ledger import Announcement, Batch
 from apex_memory.domain.messages import IngestBatch
 from apex_memory.domain.queues import Queue
+from apex_memory.failpoints import with_failpoints
 from apex_memory.observability import configure_logging
 from apex_memory.pipeline.intake.inbox import PostgresInbox
 from apex_memory.pipeline.intake.outbox import PostgresOutbox
+from apex_memory.pipeline.ledger.forgettings import PostgresForgettings
 from apex_memory.pipeline.retrieval.cards import Cards
 from apex_memory.pipeline.stores.archive import PostgresArchive
 from apex_memory.pipeline.stores.registry import open_cache
-from apex_memory.ports import Archive, Inbox, Outbox
+from apex_memory.ports import Archive, Forgettings, Inbox, Outbox
 from apex_memory.process import beside, termination
 from apex_memory.settings import Settings
 from apex_memory.workflows.attributes import ITEM_ID, SOURCE, STAGE, TENANT_ID, Stage
+from apex_memory.workflows.forget import ForgetWorkflow
 from apex_memory.workflows.registry import WORKFLOW_OF
 
 #: Notifications are lost while a listener reconnects: look again this often, found nothing or not.
 _LOOK_AGAIN_S: Final = 1.0
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 _ANNOUNCEMENTS: Final = 100
-_LABEL_LENGTH: Final = 120
 _FAIRNESS_KEY_LENGTH: Final = 64
 
 log = structlog.get_logger()
@@ -65,21 +68,32 @@ async def relaying(
         arrivals = await stack.enter_async_context(open_listener(settings.postgres_url, "apex_inbox"))
         commits = await stack.enter_async_context(open_listener(settings.postgres_url, "apex_outbox"))
         relay = Relay(
-            inbox=PostgresInbox(database),
-            temporal=temporal,
+            inbox=with_failpoints("inbox", PostgresInbox(database), settings.failpoints),
+            temporal=with_failpoints("temporal", temporal, settings.failpoints),
             queue_prefix=settings.queue_prefix,
             batch_size=settings.relay_batch_size,
             in_flight=settings.relay_in_flight,
         )
         courier = Courier(
-            outbox=PostgresOutbox(database),
-            archive=PostgresArchive(database),
+            outbox=with_failpoints("outbox", PostgresOutbox(database), settings.failpoints),
+            archive=with_failpoints("archive", PostgresArchive(database), settings.failpoints),
             cards=Cards(await stack.enter_async_context(open_cache(settings))),
+        )
+        requests = await stack.enter_async_context(open_listener(settings.postgres_url, "apex_forget"))
+        forgetter = Forgetter(
+            forgettings=with_failpoints("forgettings", PostgresForgettings(database), settings.failpoints),
+            temporal=with_failpoints("temporal", temporal, settings.failpoints),
+            queue_prefix=settings.queue_prefix,
+            zombie_window_s=settings.zombie_window_s,
         )
         log.info("relay.ready", queue_prefix=settings.queue_prefix)
         yield [
             await stack.enter_async_context(beside(repeat(step, listener, name=name), name=name))
-            for name, step, listener in (("inbox", relay.step, arrivals), ("outbox", courier.step, commits))
+            for name, step, listener in (
+                ("inbox", relay.step, arrivals),
+                ("outbox", courier.step, commits),
+                ("forget", forgetter.step, requests),
+            )
         ]
 
 
@@ -107,7 +121,7 @@ class Relay:
         return True
 
     async def _start(self, batch: Batch) -> str:
-        workflow_id = workflow_id_of(batch)
+        workflow_id = ids.ingestion_workflow_id(batch.tenant_id, batch.source, batch.label, batch.batch_id)
         try:
             with suppress(WorkflowAlreadyStartedError):
                 await self._temporal.start_workflow(
@@ -119,10 +133,57 @@ class Relay:
                     search_attributes=_attributes(batch),
                     # One tenant's flood does not hold up the others' activities either.
                     priority=Priority(fairness_key=batch.tenant_id[:_FAIRNESS_KEY_LENGTH]),
-                    static_summary=f"{batch.source}: {batch.label}"[:_LABEL_LENGTH],
+                    static_summary=f"{batch.source}: {batch.label}"[: ids.LABEL_LENGTH],
                 )
         except RPCError as exc:
             raise StoreUnavailable("temporal", str(exc)) from exc
+        return workflow_id
+
+
+class Forgetter:
+    """Starts one workflow a request to forget, under an id of its own; a repetition changes nothing."""
+
+    def __init__(
+        self, *, forgettings: Forgettings, temporal: Client, queue_prefix: str, zombie_window_s: float
+    ) -> None:
+        self._forgettings = forgettings
+        self._temporal = temporal
+        self._queue = Queue.WORKFLOWS.named(queue_prefix)
+        self._zombie_window_s = zombie_window_s
+
+    async def step(self) -> bool:
+        """Start one; False: none waits."""
+        return await self._forgettings.hand_over(self._start)
+
+    async def _start(self, tenant_id: str, forgetting: Forgetting) -> str:
+        workflow_id = ids.forgetting_workflow_id(tenant_id, forgetting.item_id, forgetting.forget_id)
+        forget = ForgetItem(
+            tenant_id=tenant_id,
+            forget_id=forgetting.forget_id,
+            item_id=forgetting.item_id,
+            seq=forgetting.seq,
+            zombie_window_s=self._zombie_window_s,
+        )
+        attributes = [
+            SearchAttributePair(TENANT_ID, tenant_id),
+            SearchAttributePair(ITEM_ID, str(forgetting.item_id)),
+            SearchAttributePair(STAGE, Stage.ERASING),
+        ]
+        try:
+            with suppress(WorkflowAlreadyStartedError):
+                await self._temporal.start_workflow(
+                    ForgetWorkflow.__name__,
+                    forget,
+                    id=workflow_id,
+                    task_queue=self._queue,
+                    # One that was cancelled may be started again: whatever it does, it may do twice.
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    search_attributes=TypedSearchAttributes(attributes),
+                    priority=Priority(fairness_key=tenant_id[:_FAIRNESS_KEY_LENGTH]),
+                )
+        except RPCError as exc:
+            raise StoreUnavailable("temporal", str(exc)) from exc
+        log.info("forgetting.started", tenant_id=tenant_id, workflow_id=workflow_id)
         return workflow_id
 
 
@@ -146,12 +207,6 @@ class Courier:
             return  # late history: no reader will ask for it
         if not await self._cards.put(tenant_id, card):
             raise StoreUnavailable("redis", "the card was not kept")
-
-
-def workflow_id_of(batch: Batch) -> str:
-    """A business key that an operator can search for, made unique by the batch."""
-    label = "".join(c if c.isprintable() else "?" for c in batch.label)[:_LABEL_LENGTH]
-    return f"ingest:{batch.tenant_id}:{batch.source}:{label}:{batch.batch_id}"
 
 
 async def repeat(step: Callable[[], Awaitable[bool]], listener: Listener, *, name: str) -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from apex_memory.domain.errors import SettingMissing
@@ -56,10 +56,44 @@ class Settings(BaseSettings):
     )
     relay_batch_size: Annotated[int, Field(gt=0)] = 200
     relay_in_flight: Annotated[int, Field(gt=0)] = 8
+    zombie_window_s: Annotated[float, Field(gt=0)] = Field(
+        default=600.0, description="after this long, a writer that was taken for dead writes no more"
+    )
+
+    # Upkeep. Intervals are those of schedules in Temporal; a changed one holds once a worker starts.
+    reap_every_s: Annotated[float, Field(ge=1)] = 30.0
+    reap_after_s: Annotated[float, Field(gt=0)] = Field(
+        default=300.0, description="twice what an attempt of the write may take, and a little"
+    )
+    sweep_every_s: Annotated[float, Field(ge=1)] = 60.0
+    sweep_after_s: Annotated[float, Field(gt=0)] = Field(
+        default=300.0, description="how long a workflow is left to clean up behind itself"
+    )
+    collect_every_s: Annotated[float, Field(ge=1)] = 60.0
+    grace_s: Annotated[float, Field(gt=0)] = Field(
+        default=300.0, description="how long a superseded version is kept for readers at an older snapshot"
+    )
+    reconcile_every_s: Annotated[float, Field(ge=1)] = 3600.0
+    reconcile_sample: Annotated[int, Field(gt=0)] = Field(
+        default=20, description="one of so many versions has its content compared, not only its ids"
+    )
+    expire_staging_every_s: Annotated[float, Field(ge=1)] = 3600.0
+    staging_ttl_s: Annotated[float, Field(gt=0)] = 7 * 86400.0
+
     graceful_shutdown_s: Annotated[float, Field(ge=0)] = 20.0
     metrics_address: str = Field(default="", description="host:port for Prometheus; empty: off")
+    failpoints: str = Field(default="", description="where calls over ports fail on purpose; empty: nowhere")
     log_level: str = "INFO"
     log_json: bool = True
+
+    @field_validator("grace_s")
+    @classmethod
+    def _outlasts_two_reads(cls, grace_s: float, info: ValidationInfo) -> float:
+        # A reader holds its snapshot through all its legs: what it was promised must not go meanwhile.
+        least = 2 * float(info.data.get("read_deadline_s", 0))
+        if grace_s < least:
+            raise ValueError(f"a grace below twice the longest read ({least:g} s) tears answers apart")
+        return grace_s
 
 
 def load_settings() -> Settings:

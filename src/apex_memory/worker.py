@@ -12,7 +12,9 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from apex_memory.activities.failures import ActivityEdge
 from apex_memory.bootstrap.activities import Activities, activities_of
+from apex_memory.bootstrap.backlog import showing_backlog
 from apex_memory.bootstrap.clients import connect_temporal
+from apex_memory.bootstrap.schedules import ensure_schedules
 from apex_memory.domain.queues import Queue
 from apex_memory.observability import configure_logging
 from apex_memory.process import termination
@@ -42,6 +44,9 @@ async def run_workers(settings: Settings, queues: Sequence[Queue]) -> None:
     stop = termination()
     async with AsyncExitStack() as stack:
         temporal = await connect_temporal(settings)
+        if Queue.MAINTAIN in queues:
+            await ensure_schedules(temporal, settings)
+            await stack.enter_async_context(showing_backlog(settings))
         for queue in queues:
             await stack.enter_async_context(await worker_of(queue, settings, temporal, stack))
         log.info("worker.ready", queues=[q.named(settings.queue_prefix) for q in queues])

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from tests.contracts.graph_dump import Dump, node_line, relationship_line
 from tests.contracts.writes import NOON, SHIPMENT, VEHICLE, bare, fresh_tenant, message, write_of
 
 from apex_memory.domain.bundles import Bundle, Claim, EntityRef, Mention, VersionedBundle
@@ -44,6 +45,36 @@ async def around(
 ) -> list[UUID]:
     seeds = [write.entity_id(entity) for entity in entities]
     return list(await graph.claims_around(write.tenant_id, seeds, steps=steps, limit=limit))
+
+
+def graph_of_a_vehicle_in_a_city(write: VersionedBundle) -> Dump:
+    """Spelled out: what it looks like is a promise to whoever reads the graph with a query of their own."""
+    tenant, of_tenant = {"tenant_id": write.tenant_id}, f"tenant_id: '{write.tenant_id}'"
+    version = {"item_id": str(write.ref.item_id), "version": 1}
+    episode = node_line(["Episode"], tenant | version)
+    vehicle, city = (
+        f"(:Entity entity_id: '{write.entity_id(entity)}', key: '{key}', {of_tenant}, type: '{entity.type}')"
+        for entity, key in ((VEHICLE, "openhaul 247"), (CITY, "dallas"))
+    )
+    (related, stated), (of_vehicle, of_city) = map(str, write.claim_ids), map(str, write.mention_ids)
+    said = {**tenant, **version, "confidence": 1.0}
+    knows = {"claim_id": related, "predicate": "knows", "fact": "they are related", "valid_from": NOON}
+    moving = {"claim_id": stated, "predicate": "is", "value": "moving", "fact": "it is moving"}
+    an_hour_later = {"valid_from": datetime(2025, 10, 19, 13, tzinfo=UTC)}
+    mentions = {**tenant, **version}
+    return Dump.of(
+        [episode, vehicle, city],
+        [
+            relationship_line(vehicle, "RELATES_TO", {**said, **knows}, city),
+            relationship_line(episode, "STATES", {**said, **moving, **an_hour_later}, vehicle),
+            relationship_line(
+                episode, "MENTIONS", {**mentions, "mention_id": of_vehicle, "name": "OpenHaul 247"}, vehicle
+            ),
+            relationship_line(
+                episode, "MENTIONS", {**mentions, "mention_id": of_city, "name": "Dallas"}, city
+            ),
+        ],
+    )
 
 
 class GraphContract:
@@ -139,6 +170,17 @@ class GraphContract:
         await graph.discard(tenant, [newcomer.ref, update.ref])
 
         assert await snapshot(tenant) == before
+
+    async def test_a_write_makes_these_nodes_and_relationships_with_these_properties(
+        self, graph: Graph, snapshot: Snapshot
+    ) -> None:
+        write = write_of(
+            fresh_tenant(), saying(relation(VEHICLE, CITY), statement(VEHICLE, "moving", hours=1))
+        )
+
+        await graph.prepare([write])
+
+        assert await snapshot(write.tenant_id) == graph_of_a_vehicle_in_a_city(write)
 
     async def test_content_that_was_replaced_leaves_nothing_behind(
         self, graph: Graph, snapshot: Snapshot

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.contracts.writes import LATE, bare, fresh_tenant, message, write_of
 
-from apex_memory.domain.bundles import Manifest, VersionedBundle
+from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
 from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.ports import Store
 from apex_memory.testing import Fault, Misbehaving, always
@@ -27,6 +27,20 @@ async def assert_holds_nothing_of(store: Store, *writes: VersionedBundle) -> Non
 
 async def manifest_of(store: Store, write: VersionedBundle) -> Manifest:
     return (await store.read_back(write.tenant_id, [write.ref]))[write.ref]
+
+
+def refs_of(writes: Sequence[VersionedBundle]) -> Sequence[VersionRef]:
+    return [write.ref for write in writes]
+
+
+async def versions_of(store: Store, tenant_id: str, *, limit: int) -> list[VersionRef]:
+    """Every page, one after the other."""
+    page = await store.versions(tenant_id, after=None, limit=limit)
+    found = [*page.refs]
+    while page.after is not None:
+        page = await store.versions(tenant_id, after=page.after, limit=limit)
+        found += page.refs
+    return found
 
 
 async def prepare_partly(store: Store, writes: Sequence[VersionedBundle]) -> None:
@@ -184,6 +198,58 @@ class StoreContract:
             await asyncio.gather(*(store.prepare([write]) for _ in range(8)))
             await assert_holds_exactly(store, write)
 
+    @pytest.mark.parametrize("limit", [1, 2, 7, 1000])
+    async def test_paging_finds_every_version_of_the_tenant_and_no_other(
+        self, store: Store, limit: int
+    ) -> None:
+        tenant = fresh_tenant()
+        writes = [write_of(tenant, message(f"msg-{n}"), version=v) for n in range(5) for v in (1, 2, 10)]
+        await store.prepare([*writes, write_of(fresh_tenant(), message("msg-0"))])
+
+        found = await versions_of(store, tenant, limit=limit)
+
+        assert set(found) == set(refs_of(writes))
+
+    async def test_nothing_held_is_no_version(self, store: Store) -> None:
+        assert await versions_of(store, fresh_tenant(), limit=10) == []
+
+    async def test_paging_goes_on_where_what_it_had_reached_was_deleted(self, store: Store) -> None:
+        tenant = fresh_tenant()
+        writes = [write_of(tenant, message(f"msg-{n}")) for n in range(6)]
+        await store.prepare(writes)
+
+        found: list[VersionRef] = []
+        after = None
+        while True:
+            page = await store.versions(tenant, after=after, limit=3)
+            found += page.refs
+            await store.discard(tenant, page.refs)
+            if (after := page.after) is None:
+                break
+
+        assert set(found) == set(refs_of(writes))
+        assert await versions_of(store, tenant, limit=10) == []
+
+    async def test_a_torn_version_is_found_too(self, store: Store) -> None:
+        tenant = fresh_tenant()
+        write = write_of(tenant, message())
+        await prepare_partly(store, [write])
+
+        assert await versions_of(store, tenant, limit=10) == [write.ref]
+
+    async def test_every_version_held_of_an_item_is_named_and_none_of_another(self, store: Store) -> None:
+        tenant, other = fresh_tenant(), fresh_tenant()
+        torn, whole = write_of(tenant, message(), version=3), write_of(tenant, message(), version=12)
+        second = write_of(tenant, message("msg-2"))
+        await prepare_partly(store, [torn])
+        await store.prepare([whole, second, write_of(tenant, message("msg-3")), write_of(other, message())])
+
+        items = [torn.ref.item_id, second.ref.item_id]
+
+        assert set(await store.versions_of(tenant, items)) == {torn.ref, whole.ref, second.ref}
+        assert await store.versions_of(other, items) == []
+        assert await store.versions_of(tenant, []) == []
+
     async def test_an_answering_store_can_be_pinged(self, store: Store) -> None:
         await store.ping()
 
@@ -194,8 +260,10 @@ class StoreContract:
             unreachable.prepare([write]),
             unreachable.read_back(write.tenant_id, [write.ref]),
             unreachable.discard(write.tenant_id, [write.ref]),
+            unreachable.versions(write.tenant_id, after=None, limit=1),
+            unreachable.versions_of(write.tenant_id, [write.ref.item_id]),
         ]
 
         answers = await asyncio.gather(*calls, return_exceptions=True)
 
-        assert [type(answer) for answer in answers] == [StoreUnavailable] * len(calls)
+        assert [answer for answer in answers if not isinstance(answer, StoreUnavailable)] == []

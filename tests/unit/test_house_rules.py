@@ -14,7 +14,7 @@ from apex_memory.workflows.registry import WORKFLOWS
 PACKAGE = Path(apex_memory.__file__).parent
 ROOT = PACKAGE.parent.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-WORKFLOW_PARTS = {"attributes", "ingest", "policies", "reasons", "registry", "saga", "write"}
+WORKFLOW_PARTS = {"attributes", "ingest", "policies", "reasons", "registry", "saga", "steps", "write"}
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "handler", "base"}
 LONGEST_MODULE = 300
 

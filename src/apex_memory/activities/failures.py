@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from apex_memory.domain.errors import PermanentError, RateLimited, TransientError
+from apex_memory.domain.errors import CircuitOpen, PermanentError, RateLimited, TransientError
 
 log = structlog.get_logger()
 
@@ -43,8 +43,8 @@ class _Edge(ActivityInboundInterceptor):
 
 
 def failure_of(error: PermanentError | TransientError) -> ApplicationError:
-    """Temporal matches failures by exact type name, so it is the class's; a provider's own delay is kept."""
-    delay = timedelta(seconds=error.retry_after_s) if isinstance(error, RateLimited) else None
+    """Temporal matches failures by exact type name, so it is the class's; a delay that it names is kept."""
+    delay = timedelta(seconds=error.retry_after_s) if isinstance(error, RateLimited | CircuitOpen) else None
     return ApplicationError(
         str(error),
         type=type(error).__name__,

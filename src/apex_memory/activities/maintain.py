@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 from temporalio import activity
 
+from apex_memory.domain.bundles import VersionRef
 from apex_memory.domain.messages import Aborted, Undoing
 from apex_memory.ports import Ledger, Store
 
@@ -21,7 +22,7 @@ class MaintainActivities:
     @activity.defn
     async def abort_versions_activity(self, undoing: Undoing) -> Aborted:
         """Decide first, clean after: what is found committed has succeeded and is left alone."""
-        aborted = await self._ledger.abort(undoing.tenant_id, undoing.batch_id, reason=undoing.reason)
+        aborted = await self._decided(undoing)
         log.info("versions.aborted", tenant_id=undoing.tenant_id, versions=len(aborted))
         return Aborted(versions=len(aborted), stores=tuple(store.name for store in self._stores))
 
@@ -35,6 +36,12 @@ class MaintainActivities:
         aborted = await self._ledger.aborted(undoing.tenant_id, undoing.batch_id)
         await self._ledger.cleaned(undoing.tenant_id, aborted)
         return len(aborted)
+
+    async def _decided(self, undoing: Undoing) -> Sequence[VersionRef]:
+        if undoing.decided:
+            # An attempt that comes late must not abort what a later round prepares.
+            return await self._ledger.aborted(undoing.tenant_id, undoing.batch_id)
+        return await self._ledger.abort(undoing.tenant_id, undoing.batch_id, reason=undoing.reason)
 
     def _discard_from(self, store: Store) -> Callable[[Undoing], Awaitable[int]]:
         @activity.defn(name=f"discard_{store.name}_activity")

@@ -17,6 +17,7 @@ from apex_memory.domain.ledger import Conclusion, InboxEvent, Outcome
 from apex_memory.domain.messages import BatchFailed, IngestBatch, StagedBatch
 from apex_memory.domain.staged import (
     BUNDLES,
+    FAILED,
     ORIGINAL,
     RECORDS,
     UPLOAD,
@@ -122,7 +123,7 @@ class StageActivities:
     async def mark_staging_failed_activity(self, failed: BatchFailed) -> None:
         """The batch failed: its folder stays for whoever looks into it, marked with the reason."""
         staged = staged_batch(failed.batch, items=0)
-        await self._staging.write(f"{staged.key}/FAILED", failed.reason.encode())
+        await self._staging.write(f"{staged.key}/{FAILED}", failed.reason.encode())
         await self._inbox.close(staged.tenant_id, staged.batch_id, reason=failed.reason)
         log.warning("batch.failed", tenant_id=staged.tenant_id, reason=failed.reason)
 

@@ -10,7 +10,7 @@ from temporalio import activity
 
 from apex_memory.domain import ids
 from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
-from apex_memory.domain.errors import ManifestMismatch
+from apex_memory.domain.errors import ManifestMismatch, StoreUnavailable
 from apex_memory.domain.ledger import AllocationRequest, CommitState, VersionManifests
 from apex_memory.domain.messages import Allocated, Committed, StagedBatch, WriteRound
 from apex_memory.domain.staged import BUNDLES, VECTORS, StagedBundle, load_bundles, load_vectors
@@ -56,8 +56,11 @@ class WriteActivities:
     async def commit_versions_activity(self, write: WriteRound) -> Committed:
         """Read every store back against its manifest, then commit the batch in one transaction."""
         staged = write.staged
-        await self._verify(staged.tenant_id, await self._ledger.manifests(staged.tenant_id, staged.batch_id))
-        results = await self._ledger.commit(staged.tenant_id, staged.batch_id)
+        expected = await self._ledger.manifests(staged.tenant_id, staged.batch_id)
+        await self._verify(write, expected)
+        results = await self._ledger.commit(
+            staged.tenant_id, staged.batch_id, verified=[e.ref for e in expected]
+        )
         # The batch's earlier rounds are decided, and were counted.
         own = [r for r in results if r.request_id.endswith(_suffix(write.round))]
         seqs = [r.commit_seq for r in own if r.commit_seq is not None]
@@ -83,18 +86,37 @@ class WriteActivities:
                 await store.ensure()
                 ensured = True
             writes = await self._writes(write, await self._bundles(write.staged))
-            for start in range(0, len(writes), _SLICE):
-                await store.prepare(writes[start : start + _SLICE])
+            try:
+                for start in range(0, len(writes), _SLICE):
+                    await store.prepare(writes[start : start + _SLICE])
+            except StoreUnavailable:
+                ensured = False  # it may have been wiped: the next attempt makes sure again
+                raise
             return len(writes)
 
         return prepare
 
-    async def _verify(self, tenant_id: str, expected: Sequence[VersionManifests]) -> None:
-        refs, stores = [e.ref for e in expected], self._stores.values()
+    async def _verify(self, write: WriteRound, expected: Sequence[VersionManifests]) -> None:
+        """Raises ManifestMismatch: a store that was written anew still holds other things."""
+        tenant_id, refs = write.staged.tenant_id, [e.ref for e in expected]
+        stores = self._stores.values()
         held = await asyncio.gather(*(store.read_back(tenant_id, refs) for store in stores))
         for store, found in zip(stores, held, strict=True):
-            for version in expected:
-                _require_equal(store.name, version, found)
+            if wrong := _differing(store, expected, found):
+                await self._write_anew(write, store, wrong)
+
+    async def _write_anew(
+        self, write: WriteRound, store: Store, versions: Sequence[VersionManifests]
+    ) -> None:
+        """A store that lost what it acknowledged will not find it again, and nobody else would write it."""
+        tenant_id, refs = write.staged.tenant_id, [v.ref for v in versions]
+        writes = await self._writes(write, await self._bundles(write.staged))
+        await store.ensure()
+        await store.prepare([w for w in writes if w.ref in refs])
+        log.warning("versions.written_anew", tenant_id=tenant_id, store=store.name, versions=len(refs))
+        found = await store.read_back(tenant_id, refs)
+        for version in _differing(store, versions, found):
+            raise _mismatch(store.name, version, found)
 
     async def _bundles(self, staged: StagedBatch) -> Sequence[StagedBundle]:
         return load_bundles(await self._staging.read(f"{staged.key}/{BUNDLES}"))
@@ -132,6 +154,7 @@ def _request(tenant_id: str, staged: StagedBundle, round_: int) -> AllocationReq
         title=bundle.title,
         content_hash=bundle.content_hash(),
         as_of=bundle.as_of,
+        parent=bundle.parent,
     )
 
 
@@ -147,13 +170,19 @@ def _suffix(round_: int) -> str:
     return f":{round_}"
 
 
-def _require_equal(store: str, version: VersionManifests, found: Mapping[VersionRef, Manifest]) -> None:
-    expected, actual = version.manifests[store], found[version.ref]
-    if actual != expected:
-        raise ManifestMismatch(
-            store,
-            str(version.ref.item_id),
-            version.ref.version,
-            expected=expected.count,
-            found=actual.count,
-        )
+def _differing(
+    store: Store, versions: Sequence[VersionManifests], found: Mapping[VersionRef, Manifest]
+) -> Sequence[VersionManifests]:
+    return [v for v in versions if found[v.ref] != v.manifests[store.name]]
+
+
+def _mismatch(
+    store: str, version: VersionManifests, found: Mapping[VersionRef, Manifest]
+) -> ManifestMismatch:
+    return ManifestMismatch(
+        store,
+        str(version.ref.item_id),
+        version.ref.version,
+        expected=version.manifests[store].count,
+        found=found[version.ref].count,
+    )

@@ -20,6 +20,7 @@ from apex_memory.api.upload import DEFAULT_SOURCE, Upload, read_upload
 from apex_memory.bootstrap.memory import Memory
 from apex_memory.domain.errors import DocumentRejected
 from apex_memory.domain.ledger import InboxEvent
+from apex_memory.domain.staged import UPLOADED
 
 _FORM: Final[dict[str, Any]] = {
     "type": "object",
@@ -73,7 +74,7 @@ async def _staged(
 ) -> InboxEvent:
     """The bytes first: whoever takes the event from the inbox must find them."""
     digest = await asyncio.to_thread(hashlib.sha256, upload.data)
-    key = f"{_folder(tenant_id, upload.source, event_id)}/upload"
+    key = f"{_folder(tenant_id, upload.source, event_id)}/{UPLOADED}"
     await memory.staging.write(key, upload.data)
     described = {
         "staged": key,

@@ -2,18 +2,17 @@
 
 import time
 from typing import Annotated, Final
-from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
 from apex_memory.api.auth import Tenant
 from apex_memory.api.documented import problems
+from apex_memory.api.links import temporal_url
 from apex_memory.api.models import MAX_WAIT_S, IngestionStatus
 from apex_memory.api.state import Draining, OpenMemory, ProcessDraining
 from apex_memory.domain.ledger import Ingestion
 from apex_memory.ports import Inbox
-from apex_memory.settings import Settings
 
 #: So often a wait looks whether its caller is gone or the process is ending.
 _LOOK_UP_S: Final = 1.0
@@ -41,7 +40,7 @@ async def get_ingestion(
     else:
         ingestion = await memory.inbox.ingestion(tenant_id, ingestion_id)
     return IngestionStatus(
-        **ingestion.model_dump(), temporal_url=_temporal_url(memory.settings, ingestion.workflow_id)
+        **ingestion.model_dump(), temporal_url=temporal_url(memory.settings, ingestion.workflow_id)
     )
 
 
@@ -56,10 +55,3 @@ async def _settled(
         over = ingestion.state == "done" or remaining <= _LOOK_UP_S or draining.begun
         if over or await request.is_disconnected():
             return ingestion
-
-
-def _temporal_url(settings: Settings, workflow_id: str | None) -> str | None:
-    if not settings.temporal_ui_url or not workflow_id:
-        return None
-    base, namespace = settings.temporal_ui_url.rstrip("/"), settings.temporal_namespace
-    return f"{base}/namespaces/{quote(namespace, safe='')}/workflows/{quote(workflow_id, safe='')}"

@@ -8,6 +8,7 @@ from pydantic.config import JsonDict, JsonValue
 
 from apex_memory.domain.answers import SearchFilter
 from apex_memory.domain.bundles import EntityRef, ItemKind
+from apex_memory.domain.forgetting import Forgetting
 from apex_memory.domain.ledger import Ingestion
 from apex_memory.domain.value import Value
 
@@ -63,6 +64,28 @@ class IngestionAccepted(Value):
 
 class IngestionStatus(Ingestion):
     """How far an accepted event has come. `seq`, once it is there, is the `min_seq` to search with."""
+
+    temporal_url: str | None = Field(default=None, description="its workflow in the Temporal UI")
+
+
+class ForgettingAccepted(Value):
+    """Nobody reads the item any more. How far its erasure has come is told at `status_url`."""
+
+    model_config = _example(
+        forget_id="5e0d2b3c-6a0f-5b7e-9d43-0c4c1b1f6b11",
+        item_id="a1bb5758-1526-5ba5-947f-a222b2545f8a",
+        seq=42,
+        status_url="/v1/forgettings/5e0d2b3c-6a0f-5b7e-9d43-0c4c1b1f6b11",
+    )
+
+    forget_id: UUID
+    item_id: UUID
+    seq: int = Field(description="the commit from which on no reader sees the item")
+    status_url: str
+
+
+class ForgettingStatus(Forgetting):
+    """How far a request to forget has come. Once `state` is `done`, this is the receipt."""
 
     temporal_url: str | None = Field(default=None, description="its workflow in the Temporal UI")
 

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Final
 
-from apex_memory.bootstrap.clients import open_chunker, open_embedder, open_staging
+from apex_memory.bootstrap.clients import connect_temporal, open_chunker, open_embedder, open_staging
 from apex_memory.database import Database, open_database
 from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.domain.queues import Queue
+from apex_memory.failpoints import with_failpoints
+from apex_memory.ports import Projection, Store
 from apex_memory.settings import Settings
 
 # The imports stand inside the functions: a worker that loads every driver takes 4 s of CPU and 200 MB.
@@ -31,7 +33,7 @@ async def _stage(settings: Settings, database: Database, _stack: AsyncExitStack)
     from apex_memory.pipeline.parsing.registry import parser_for
 
     stage = StageActivities(
-        inbox=PostgresInbox(database),
+        inbox=with_failpoints("inbox", PostgresInbox(database), settings.failpoints),
         staging=open_staging(settings),
         parser_for=parser_for,
         chunker=open_chunker(settings),
@@ -53,7 +55,7 @@ async def _extract(settings: Settings, database: Database, _stack: AsyncExitStac
     from apex_memory.pipeline.sources.registry import source_named
 
     extract = ExtractActivities(
-        inbox=PostgresInbox(database),
+        inbox=with_failpoints("inbox", PostgresInbox(database), settings.failpoints),
         staging=open_staging(settings),
         source_named=source_named,
         extractor=RuleExtractor(),
@@ -82,7 +84,7 @@ async def _write(settings: Settings, database: Database, stack: AsyncExitStack) 
         with suppress(StoreUnavailable):
             await store.ensure()
     write = WriteActivities(
-        ledger=PostgresLedger(database),
+        ledger=with_failpoints("ledger", PostgresLedger(database), settings.failpoints),
         staging=open_staging(settings),
         stores=stores.participants(),
         embedder_id=embedder.id,
@@ -92,16 +94,98 @@ async def _write(settings: Settings, database: Database, stack: AsyncExitStack) 
 
 async def _maintain(settings: Settings, database: Database, stack: AsyncExitStack) -> Activities:
     from apex_memory.activities.maintain import MaintainActivities
+    from apex_memory.activities.upkeep import UpkeepActivities, UpkeepAges
+    from apex_memory.bootstrap.temporal_workflows import TemporalWorkflows
+    from apex_memory.pipeline.intake.inbox import PostgresInbox
     from apex_memory.pipeline.ledger.ledger import PostgresLedger
-    from apex_memory.pipeline.stores.registry import open_stores
+    from apex_memory.pipeline.ledger.upkeep import PostgresUpkeep
+    from apex_memory.pipeline.stores.registry import open_leases, open_stores
 
     embedder = await stack.enter_async_context(open_embedder(settings, database))
     stores = await stack.enter_async_context(open_stores(settings, database, embedder))
-    maintain = MaintainActivities(ledger=PostgresLedger(database), stores=stores.participants())
+    ledger = with_failpoints("ledger", PostgresLedger(database), settings.failpoints)
+    maintain = MaintainActivities(ledger=ledger, stores=stores.participants())
+    upkeep = UpkeepActivities(
+        ledger=ledger,
+        upkeep=with_failpoints("upkeep", PostgresUpkeep(database), settings.failpoints),
+        inbox=with_failpoints("inbox", PostgresInbox(database), settings.failpoints),
+        stores=stores.participants(),
+        staging=open_staging(settings),
+        workflows=with_failpoints(
+            "workflows",
+            TemporalWorkflows(await connect_temporal(settings, lazy=True)),
+            settings.failpoints,
+        ),
+        leases=await stack.enter_async_context(open_leases(settings)),
+        ages=UpkeepAges(
+            reap_s=settings.reap_after_s,
+            sweep_s=settings.sweep_after_s,
+            grace_s=settings.grace_s,
+            staging_s=settings.staging_ttl_s,
+        ),
+    )
     return (
         maintain.abort_versions_activity,
         *maintain.discard_activities(),
         maintain.confirm_discarded_activity,
+        upkeep.reap_batches_activity,
+        upkeep.sweep_leftovers_activity,
+        upkeep.collect_garbage_activity,
+        upkeep.expire_staging_activity,
+        *await _forget(settings, database, stores.participants(), stack),
+        *_compare(settings, database, stores.participants(), (stores.qdrant, stores.neo4j)),
+    )
+
+
+def _compare(
+    settings: Settings, database: Database, stores: Sequence[Store], projections: Sequence[Projection]
+) -> Activities:
+    from apex_memory.activities.comparing import Comparing
+    from apex_memory.activities.rebuild import RebuildActivities
+    from apex_memory.activities.reconcile import ReconcileActivities
+    from apex_memory.pipeline.ledger.rebuilds import PostgresRebuilds
+    from apex_memory.pipeline.ledger.upkeep import PostgresUpkeep
+    from apex_memory.pipeline.stores.canon import PostgresCanon
+
+    upkeep = with_failpoints("upkeep", PostgresUpkeep(database), settings.failpoints)
+    rebuilds = PostgresRebuilds(database)
+    comparing = Comparing(
+        upkeep=upkeep,
+        canon=with_failpoints("postgres", PostgresCanon(database), settings.failpoints),
+        rebuilds=rebuilds,
+        stores=stores,
+        projections=projections,
+        zombie_window_s=settings.zombie_window_s,
+        sample_every=settings.reconcile_sample,
+    )
+    names = [store.name for store in stores]
+    reconcile = ReconcileActivities(comparing=comparing, upkeep=upkeep, stores=names)
+    rebuild = RebuildActivities(comparing=comparing, upkeep=upkeep, rebuilds=rebuilds)
+    return (
+        reconcile.reconcile_stores_activity,
+        rebuild.begin_rebuild_activity,
+        rebuild.rebuild_store_activity,
+    )
+
+
+async def _forget(
+    settings: Settings, database: Database, stores: Sequence[Store], stack: AsyncExitStack
+) -> Activities:
+    from apex_memory.activities.forget import ForgetActivities
+    from apex_memory.pipeline.ledger.forgettings import PostgresForgettings
+    from apex_memory.pipeline.stores.registry import open_cache
+
+    forget = ForgetActivities(
+        forgettings=with_failpoints("forgettings", PostgresForgettings(database), settings.failpoints),
+        stores=stores,
+        staging=open_staging(settings),
+        cache=await stack.enter_async_context(open_cache(settings)),
+    )
+    return (
+        forget.condemn_versions_activity,
+        *forget.erase_activities(),
+        forget.erase_traces_activity,
+        forget.count_traces_activity,
     )
 
 

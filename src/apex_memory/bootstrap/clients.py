@@ -9,6 +9,7 @@ from temporalio.service import RPCError
 
 from apex_memory.database import Database
 from apex_memory.domain.errors import StoreUnavailable
+from apex_memory.failpoints import with_failpoints
 from apex_memory.observability import temporal_runtime
 from apex_memory.pipeline.embedding.registry import make_embedder
 from apex_memory.pipeline.intake.space import claim_embedding_space
@@ -52,13 +53,14 @@ async def open_embedder(settings: Settings, database: Database) -> AsyncGenerato
     )
     try:
         await claim_embedding_space(database, embedder_id=embedder.id, dim=embedder.dim)
-        yield embedder
+        yield with_failpoints("embedder", embedder, settings.failpoints)
     finally:
         await embedder.aclose()
 
 
 def open_staging(settings: Settings) -> StagingArea:
-    return LocalStaging(settings.staging_dir, max_bytes=_STAGED_PER_DOCUMENT * settings.max_document_bytes)
+    staging = LocalStaging(settings.staging_dir, max_bytes=_STAGED_PER_DOCUMENT * settings.max_document_bytes)
+    return with_failpoints("staging", staging, settings.failpoints)
 
 
 def open_chunker(settings: Settings) -> Chunker:

@@ -10,15 +10,17 @@ from temporalio.service import RPCError
 from apex_memory.bootstrap.clients import connect_temporal, open_embedder, open_staging
 from apex_memory.database import open_database, open_listener
 from apex_memory.domain.errors import StoreUnavailable
+from apex_memory.failpoints import with_failpoints
 from apex_memory.pipeline.intake.inbox import PostgresInbox
 from apex_memory.pipeline.intake.keys import PostgresApiKeys
+from apex_memory.pipeline.ledger.forgettings import PostgresForgettings
 from apex_memory.pipeline.ledger.ledger import PostgresLedger
 from apex_memory.pipeline.parsing.registry import parser_for
 from apex_memory.pipeline.retrieval.search import Retrieval
 from apex_memory.pipeline.sources.registry import SOURCES
 from apex_memory.pipeline.stores.archive import PostgresArchive
 from apex_memory.pipeline.stores.registry import Stores, open_cache, open_stores
-from apex_memory.ports import ApiKeys, Archive, Cache, Inbox, Ledger, Source, StagingArea
+from apex_memory.ports import ApiKeys, Archive, Cache, Forgettings, Inbox, Ledger, Source, StagingArea
 from apex_memory.settings import Settings
 
 Probe = Callable[[], Awaitable[None]]
@@ -34,6 +36,7 @@ class Memory:
     ledger: Ledger
     staging: StagingArea
     keys: ApiKeys
+    forgettings: Forgettings
     retrieval: Retrieval
     sources: Mapping[str, Source]
     accepts: Callable[[str, str], object]
@@ -54,16 +57,18 @@ async def open_memory(settings: Settings) -> AsyncGenerator[Memory, None]:
         embedder = await stack.enter_async_context(open_embedder(settings, database))
         stores = await stack.enter_async_context(open_stores(settings, database, embedder))
         cache = await stack.enter_async_context(open_cache(settings))
-        ledger, archive = PostgresLedger(database), PostgresArchive(database)
+        ledger = with_failpoints("ledger", PostgresLedger(database), settings.failpoints)
+        archive = with_failpoints("archive", PostgresArchive(database), settings.failpoints)
         temporal = await connect_temporal(settings, lazy=True)
         deadline_s = settings.read_deadline_s
         yield Memory(
             settings=settings,
-            inbox=PostgresInbox(database, done=done),
+            inbox=with_failpoints("inbox", PostgresInbox(database, done=done), settings.failpoints),
             archive=archive,
             ledger=ledger,
             staging=open_staging(settings),
-            keys=PostgresApiKeys(database),
+            keys=with_failpoints("keys", PostgresApiKeys(database), settings.failpoints),
+            forgettings=with_failpoints("forgettings", PostgresForgettings(database), settings.failpoints),
             retrieval=Retrieval(
                 ledger, archive, stores.qdrant, stores.neo4j, embedder, cache, deadline_s=deadline_s
             ),

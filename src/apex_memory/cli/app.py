@@ -2,7 +2,8 @@
 
 import typer
 
-from apex_memory.cli import commands, dev
+from apex_memory.cli import commands, dev, upkeep
+from apex_memory.cli.rebuild import rebuild
 from apex_memory.process import run_to_its_end
 
 app = typer.Typer(
@@ -13,11 +14,13 @@ app = typer.Typer(
     help="A memory that never half-remembers. Start with [cyan]apex dev up[/], then [cyan]apex demo[/].",
 )
 
-for command in (commands.demo, commands.ingest, commands.search, commands.status):
+for command in (commands.demo, commands.ingest, commands.search, commands.status, commands.forget):
     app.command(rich_help_panel="Use it")(command)
 for command in (commands.api, commands.relay, commands.worker):
     app.command(rich_help_panel="Run a part of it")(command)
+app.command(rich_help_panel="Run a part of it")(rebuild)
 app.add_typer(dev.app, name="dev", rich_help_panel="Run a part of it")
+app.add_typer(upkeep.app, name="upkeep", rich_help_panel="Run a part of it")
 
 
 def main() -> None:

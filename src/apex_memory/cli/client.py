@@ -12,7 +12,14 @@ import httpx
 import orjson
 from pydantic import ValidationError
 
-from apex_memory.api.models import IngestionAccepted, IngestionStatus, Problem, Readiness
+from apex_memory.api.models import (
+    ForgettingAccepted,
+    ForgettingStatus,
+    IngestionAccepted,
+    IngestionStatus,
+    Problem,
+    Readiness,
+)
 from apex_memory.cli.failures import ApiRefused, ApiUnavailable
 from apex_memory.domain.answers import ItemView, Neighbourhood, SearchAnswer
 from apex_memory.domain.bundles import EntityRef, ItemKind
@@ -30,8 +37,8 @@ class ApexClient:
     """One API as one tenant sees it.
 
     Each call is repeated after connection errors and 429, 502, 503, 504, until `patience_s` is over: then
-    ApiUnavailable. Every POST carries an Idempotency-Key, so a repetition adds nothing. Any other refusal is
-    ApiRefused at once.
+    ApiUnavailable. Every POST and DELETE carries an Idempotency-Key, so a repetition adds nothing. Any other
+    refusal is ApiRefused at once.
     """
 
     def __init__(self, http: httpx.AsyncClient, *, patience_s: float = PATIENCE_S) -> None:
@@ -114,6 +121,19 @@ class ApexClient:
     async def item(self, item_id: UUID) -> ItemView:
         response = await self._ask("GET", f"/v1/items/{item_id}")
         return ItemView.model_validate_json(response.content)
+
+    async def forget(self, item_id: UUID) -> ForgettingAccepted:
+        response = await self._ask("DELETE", f"/v1/items/{item_id}", headers=_idempotent(None))
+        return ForgettingAccepted.model_validate_json(response.content)
+
+    async def forget_named(self, source: str, external_id: str) -> ForgettingAccepted:
+        name = {"source": source, "external_id": external_id}
+        response = await self._ask("DELETE", "/v1/items", params=name, headers=_idempotent(None))
+        return ForgettingAccepted.model_validate_json(response.content)
+
+    async def forgetting(self, forget_id: UUID) -> ForgettingStatus:
+        response = await self._ask("GET", f"/v1/forgettings/{forget_id}")
+        return ForgettingStatus.model_validate_json(response.content)
 
     async def alive(self) -> None:
         """Asked once. Raises ApiUnavailable."""

@@ -73,6 +73,32 @@ def search(
         asyncio.run(ask(query, limit=limit, sources=source or (), as_json=as_json))
 
 
+def forget(
+    item_id: Annotated[UUID | None, typer.Argument(help="As a hit or an ingestion named it.")] = None,
+    source: Annotated[str | None, typer.Option(help="Who sent it; with --external-id.")] = None,
+    external_id: Annotated[str | None, typer.Option(help="What they call it; with --source.")] = None,
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until the receipt is there: longer than the zombie window.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Forget an item. No reader sees it when this answers; its text is then erased from every place.
+
+    Ends with 1 if there is no such item. What derives from it goes with it.
+
+    Examples: [cyan]apex forget a1bb5758-1526-5ba5-947f-a222b2545f8a --wait[/]
+    [cyan]apex forget --source turvo --external-id SHIP-2025-10-19-002[/]
+    """
+    named = source is not None and external_id is not None
+    if named == (item_id is not None) or (source is None) != (external_id is None):
+        raise typer.BadParameter("name the item by its id, or by --source and --external-id")
+    with reported():
+        from apex_memory.cli.forget import forget_one
+
+        asyncio.run(forget_one(item_id, source, external_id, wait=wait, as_json=as_json))
+
+
 def status(
     ingestion_id: Annotated[UUID | None, typer.Argument(help="As the answer to a POST named it.")] = None,
     *,

@@ -32,6 +32,15 @@ class ApiRefused(PermanentError):
         super().__init__("\n  ".join((f"{title} ({status}): {detail}", *errors)))
 
 
+class NotDone(TransientError):
+    """Some work was begun and ended without a result."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        self.what = what
+        self.reason = reason
+        super().__init__(f"{what} was not done: {reason}")
+
+
 class NotFindable(TransientError):
     """Something that was sent does not come out again."""
 

@@ -20,6 +20,13 @@ from apex_memory.domain.value import Value
 ItemKind = Literal["record", "document"]
 
 
+class VersionRef(Value):
+    """One version of one item; the tenant is always named beside it."""
+
+    item_id: UUID
+    version: int
+
+
 class EntityRef(Value):
     """An identity by its business key, such as ("shipment", "SHIP-2025-10-19-002")."""
 
@@ -65,6 +72,8 @@ class Bundle(Value):
     kind: ItemKind
     title: str
     as_of: datetime
+    #: Derived from this version, seen only as long as it is: a model's reading of a document, for one.
+    parent: VersionRef | None = None
     passages: tuple[Passage, ...] = ()
     mentions: tuple[Mention, ...] = ()
     claims: tuple[Claim, ...] = ()
@@ -90,19 +99,12 @@ class Bundle(Value):
 
     def content_hash(self) -> str:
         """The same content has the same hash, whenever it was said: `as_of` is left out."""
-        content = self.model_dump(mode="json", exclude={"as_of"})
+        content = self.model_dump(mode="json", exclude={"as_of"} if self.parent else {"as_of", "parent"})
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _identity(entity: EntityRef) -> tuple[str, str]:
     return entity.type, ids.entity_key(entity.key)
-
-
-class VersionRef(Value):
-    """One version of one item; the tenant is always named beside it."""
-
-    item_id: UUID
-    version: int
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 ApexError
 ├── TransientError           the same call may succeed later; Temporal retries it
 │   ├── StoreUnavailable       a store did not answer, or answered that it cannot now
+│   │   └── CircuitOpen          a store is known to be down and was not asked; says when to ask again
 │   ├── RateLimited            a provider said when to come back
+│   ├── BatchStillOpen         a batch is not over yet, and what waits for its end must wait
 │   ├── ManifestMismatch       a store holds other things than the manifest says
 │   └── SnapshotBehind         the ledger has not come as far as the reader demands
 └── PermanentError           the same call will always fail; nobody retries it
@@ -40,6 +42,14 @@ class StoreUnavailable(TransientError):
         self.store = store
         self.reason = reason
         super().__init__(f"{store} is unavailable: {reason}")
+
+
+class CircuitOpen(StoreUnavailable):
+    """A store is known to be down: it is not asked before `retry_after_s` are over."""
+
+    def __init__(self, store: str, reason: str, *, retry_after_s: float) -> None:
+        super().__init__(store, f"{reason}; asked again in {retry_after_s:.1f} s")
+        self.retry_after_s = retry_after_s
 
 
 class RateLimited(TransientError):
@@ -152,6 +162,15 @@ class ManifestMismatch(TransientError):
         super().__init__(
             f"{store} holds {found} of {expected} parts of item {item_id} version {version}, or wrong ones"
         )
+
+
+class BatchStillOpen(TransientError):
+    """Work that must come after a batch finds it still under way."""
+
+    def __init__(self, batches: int, versions: int) -> None:
+        self.batches = batches
+        self.versions = versions
+        super().__init__(f"{batches} batches are still open, and {versions} versions undecided")
 
 
 class DependencyMissing(PermanentError):

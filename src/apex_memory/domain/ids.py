@@ -9,8 +9,10 @@ from uuid import UUID, uuid5
 
 NAMESPACE: Final = UUID("5f0d6f2e-6d0c-5b53-9a52-3f4f1c3f7a10")
 
-#: Characters of a business key that are kept as they are; a longer one ends in its hash.
+#: A business key has no more characters than this; a longer one ends in its hash.
 LONGEST_KEY: Final = 512
+#: Characters of a label that an operator reads in a list.
+LABEL_LENGTH: Final = 120
 
 Part = Literal["chunk", "claim", "mention", "sample"]
 
@@ -26,11 +28,13 @@ def entity_id(tenant_id: str, type_: str, key: str) -> UUID:
 
 
 def entity_key(raw: str) -> str:
-    """A business key in its one spelling: NFKC, single spaces, caseless."""
-    if len(raw) > LONGEST_KEY:
-        # Normalising is quadratic in runs of combining marks: 1.5 s for 32,000 of them.
-        raw = raw[:LONGEST_KEY] + hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
-    return " ".join(unicodedata.normalize("NFKC", raw).split()).casefold()
+    """A business key in its one spelling: NFKC, single spaces, caseless. A key so spelled stays as it is."""
+    # Normalising is quadratic in runs of combining marks: 1.5 s for 32,000 of them.
+    key = _spelled(raw[:LONGEST_KEY])
+    if len(raw) <= LONGEST_KEY and len(key) <= LONGEST_KEY:
+        return key
+    digest = hashlib.sha256((raw if len(raw) > LONGEST_KEY else key).encode("utf-8", "surrogatepass"))
+    return _spelled(key[: LONGEST_KEY - 2 * digest.digest_size]) + digest.hexdigest()
 
 
 def part_id(tenant_id: str, item: UUID, version: int, part: Part, ordinal: int) -> UUID:
@@ -43,12 +47,34 @@ def point_id(chunk: UUID, embedder_id: str) -> UUID:
     return _derive("point", str(chunk), embedder_id)
 
 
+def ingestion_workflow_id(tenant_id: str, source: str, label: str, batch_id: UUID) -> str:
+    """A business key that an operator can search for, made unique by the batch."""
+    shown = "".join(c if c.isprintable() else "?" for c in label)[:LABEL_LENGTH]
+    return f"ingest:{tenant_id}:{source}:{shown}:{batch_id}"
+
+
+def forget_id(tenant_id: str, item: UUID, request: str) -> UUID:
+    """A request to forget an item: the same again is the same; another item under the same key is another."""
+    return _derive("forget", tenant_id, str(item), request)
+
+
+def forgetting_workflow_id(tenant_id: str, item: UUID, forget: UUID) -> str:
+    return f"forget:{tenant_id}:{item}:{forget}"
+
+
 def checksum(ids: Iterable[UUID]) -> str:
     """SHA-256 over the sorted ids: two sets of ids are equal if count and checksum are."""
     digest = hashlib.sha256()
     for raw in sorted(i.bytes for i in ids):
         digest.update(raw)
     return digest.hexdigest()
+
+
+def _spelled(key: str) -> str:
+    # Folding case can undo NFKC where marks are stacked, and NFKC the folding.
+    while (folded := " ".join(unicodedata.normalize("NFKC", key).split()).casefold()) != key:
+        key = folded
+    return key
 
 
 def _derive(*parts: str) -> UUID:

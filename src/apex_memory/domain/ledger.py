@@ -31,6 +31,7 @@ class AllocationRequest(Value):
     title: str
     content_hash: str
     as_of: datetime
+    parent: VersionRef | None = None
 
 
 class Allocation(Value):
@@ -47,7 +48,8 @@ class CommitState(StrEnum):
     COMMITTED = "committed"
     #: A higher version of the item committed first: allocate again, and the newer `as_of` decides.
     OVERTAKEN = "overtaken"
-    #: The item was deleted after this version was allocated: it can never be visible.
+    #: The item was deleted after this version was allocated, or what it derives from is not seen any more:
+    #: it can never be visible.
     SUPERSEDED = "superseded"
     ABORTED = "aborted"
 
@@ -57,6 +59,13 @@ class CommitResult(Value):
     ref: VersionRef
     state: CommitState
     commit_seq: int | None = None
+
+
+class Burial(Value):
+    """A deleted item: from `seq` on nobody reads it. `tombstones` are its own and its derived items'."""
+
+    seq: int
+    tombstones: tuple[VersionRef, ...]
 
 
 class VersionManifests(Value):

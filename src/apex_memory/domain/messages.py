@@ -53,11 +53,12 @@ class Committed(Value):
 
 
 class Undoing(Value):
-    """Versions of a batch to take back, and why."""
+    """Versions of a batch to take back, and why; if `decided`, only those that a commit has rejected."""
 
     tenant_id: str
     batch_id: UUID
     reason: str
+    decided: bool = False
 
 
 class Aborted(Value):

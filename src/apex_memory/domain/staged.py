@@ -18,6 +18,9 @@ ORIGINAL: Final = "original"
 UPLOAD: Final = "upload.json"
 BUNDLES: Final = "bundles.json"
 VECTORS: Final = "vectors.npy"
+FAILED: Final = "FAILED"
+#: In a folder of its own, named by the event, until its batch takes it.
+UPLOADED: Final = "upload"
 
 
 class StagedRecord(Value):

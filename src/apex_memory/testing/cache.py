@@ -1,7 +1,7 @@
 """Bytes in, the same bytes out until their time is up: a Cache without a service."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class MemoryCache:
@@ -20,6 +20,13 @@ class MemoryCache:
     async def put(self, tenant_id: str, key: str, value: bytes, *, ttl_s: int) -> bool:
         self._kept[tenant_id, key] = (value, self._clock() + ttl_s)
         return True
+
+    async def keys(self, tenant_id: str) -> Sequence[str]:
+        now = self._clock()
+        return [key for (tenant, key), (_, end) in self._kept.items() if tenant == tenant_id and now < end]
+
+    async def forget(self, tenant_id: str) -> None:
+        self._kept = {place: kept for place, kept in self._kept.items() if place[0] != tenant_id}
 
     async def ping(self) -> None:
         return

@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from uuid import UUID
 
 from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
 from apex_memory.domain.errors import StoreUnavailable
+from apex_memory.domain.upkeep import VersionPage
+from apex_memory.failpoints import half_of_each
 from apex_memory.ports import Store
 
 
@@ -24,7 +25,7 @@ class Fault(StrEnum):
 
 
 Plan = Callable[[str], Fault]
-"""The operation's name in (`prepare`, `read_back`, `discard`, `ping`), what becomes of it out."""
+"""The name of one of a Store's operations in, such as `prepare`, what becomes of it out."""
 
 
 def always(fault: Fault) -> Plan:
@@ -69,7 +70,7 @@ class Misbehaving:
 
     async def prepare(self, writes: Sequence[VersionedBundle]) -> None:
         fault = self._begin("prepare")
-        await self._store.prepare(_half_of_each(writes) if fault is Fault.PARTLY else writes)
+        await self._store.prepare(half_of_each(writes) if fault is Fault.PARTLY else writes)
         self._end(fault)
 
     async def read_back(self, tenant_id: str, refs: Sequence[VersionRef]) -> Mapping[VersionRef, Manifest]:
@@ -82,6 +83,18 @@ class Misbehaving:
         fault = self._begin("discard")
         await self._store.discard(tenant_id, refs[: len(refs) // 2] if fault is Fault.PARTLY else refs)
         self._end(fault)
+
+    async def versions(self, tenant_id: str, *, after: str | None, limit: int) -> VersionPage:
+        fault = self._begin("versions")
+        page = await self._store.versions(tenant_id, after=after, limit=limit)
+        self._end(fault)
+        return page
+
+    async def versions_of(self, tenant_id: str, items: Sequence[UUID]) -> Sequence[VersionRef]:
+        fault = self._begin("versions_of")
+        found = await self._store.versions_of(tenant_id, items)
+        self._end(fault)
+        return found
 
     async def ping(self) -> None:
         fault = self._begin("ping")
@@ -97,20 +110,3 @@ class Misbehaving:
     def _end(self, fault: Fault) -> None:
         if fault is not Fault.NONE:
             raise StoreUnavailable(self.name, f"failed {fault}, as planned")
-
-
-def _half_of_each(writes: Sequence[VersionedBundle]) -> Sequence[VersionedBundle]:
-    """The first half of the writes, each with the first half of its parts: a batch torn at every level."""
-    return [_half(write) for write in writes[: (len(writes) + 1) // 2]]
-
-
-def _half(write: VersionedBundle) -> VersionedBundle:
-    bundle = write.bundle
-    passages = bundle.passages[: len(bundle.passages) // 2]
-    kept = {
-        "passages": passages,
-        "mentions": bundle.mentions[: len(bundle.mentions) // 2],
-        "claims": bundle.claims[: len(bundle.claims) // 2],
-        "samples": bundle.samples[: len(bundle.samples) // 2],
-    }
-    return replace(write, bundle=bundle.model_copy(update=kept), vectors=write.vectors[: len(passages)])

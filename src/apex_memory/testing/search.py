@@ -1,15 +1,13 @@
-"""What the in-memory stores hold, searched: a query vector or entities in, candidates or claim ids out."""
+"""What the in-memory vector store holds, searched: a query vector in, candidates out."""
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Sequence
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apex_memory.domain.answers import Candidate, SearchFilter
-from apex_memory.domain.bundles import VersionedBundle
+from apex_memory.domain.bundles import VersionedBundle, VersionRef
 from apex_memory.domain.errors import EmbedderMismatch
 from apex_memory.testing.stores import MemoryStore
 
@@ -30,6 +28,10 @@ class MemoryVectors(MemoryStore):
                 raise EmbedderMismatch(stored=self._embedder_id, configured=write.embedder_id)
         await super().prepare(writes)
 
+    async def altered(self, writes: Sequence[VersionedBundle]) -> Sequence[VersionRef]:
+        held = {(write.tenant_id, one.ref): one for write in writes for one in self.held(write.tenant_id)}
+        return [write.ref for write in writes if not _alike(held.get((write.tenant_id, write.ref)), write)]
+
     async def nearest(
         self, tenant_id: str, vector: NDArray[np.float32], *, limit: int, where: SearchFilter
     ) -> Sequence[Candidate]:
@@ -44,44 +46,6 @@ class MemoryVectors(MemoryStore):
         return sorted(found, key=lambda candidate: candidate.score, reverse=True)[:limit]
 
 
-class MemoryGraph(MemoryStore):
-    """Keeps the contracts of `ports.Store` and `ports.GraphSearcher`, by walking every claim."""
-
-    def __init__(self, *, name: str = "neo4j") -> None:
-        super().__init__(name)
-
-    def parts(self, write: VersionedBundle) -> Sequence[UUID]:
-        return (*write.claim_ids, *write.mention_ids)
-
-    async def claims_around(
-        self, tenant_id: str, entities: Sequence[UUID], *, steps: int, limit: int
-    ) -> Sequence[UUID]:
-        edges = sorted(self._edges(tenant_id), key=lambda edge: edge.valid_from, reverse=True)
-        reached = set(entities)
-        found: dict[UUID, None] = {}
-        for _ in range(steps):
-            touched = [edge for edge in edges if edge.ends & reached]
-            found.update(dict.fromkeys(edge.claim_id for edge in touched))
-            reached = reached.union(*(edge.ends for edge in touched))
-        return list(found)[:limit]
-
-    def _edges(self, tenant_id: str) -> Iterator["_Edge"]:
-        for write in self.held(tenant_id):
-            for claim_id, claim in zip(write.claim_ids, write.bundle.claims, strict=True):
-                ends = [claim.subject, claim.object] if claim.object else [claim.subject]
-                yield _Edge(
-                    claim_id=claim_id,
-                    ends=frozenset(write.entity_id(entity) for entity in ends),
-                    valid_from=claim.valid_from or write.bundle.as_of,
-                )
-
-
-class _Edge(NamedTuple):
-    claim_id: UUID
-    ends: frozenset[UUID]
-    valid_from: datetime
-
-
 def _matches(write: VersionedBundle, where: SearchFilter) -> bool:
     bundle = write.bundle
     named = {write.entity_id(entity) for entity in write.entities}
@@ -90,3 +54,7 @@ def _matches(write: VersionedBundle, where: SearchFilter) -> bool:
         and (not where.kinds or bundle.kind in where.kinds)
         and (where.entity is None or write.entity_id(where.entity) in named)
     )
+
+
+def _alike(held: VersionedBundle | None, written: VersionedBundle) -> bool:
+    return held is not None and np.array_equal(held.vectors, written.vectors)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
+from apex_memory.domain.upkeep import VersionPage, cursor_at, position_after
 
 
 class MemoryStore:
@@ -30,6 +31,15 @@ class MemoryStore:
         for ref in refs:
             self._held.pop((tenant_id, ref), None)
 
+    async def versions(self, tenant_id: str, *, after: str | None, limit: int) -> VersionPage:
+        start = _order(position_after(after))
+        held = sorted((ref for tenant, ref in self._held if tenant == tenant_id), key=_order)
+        page = [ref for ref in held if _order(ref) > start][:limit]
+        return VersionPage(refs=tuple(page), after=cursor_at(page[-1]) if len(page) == limit else None)
+
+    async def versions_of(self, tenant_id: str, items: Sequence[UUID]) -> Sequence[VersionRef]:
+        return [ref for tenant, ref in self._held if tenant == tenant_id and ref.item_id in items]
+
     async def ping(self) -> None:
         return
 
@@ -40,3 +50,7 @@ class MemoryStore:
     def _parts_held(self, tenant_id: str, ref: VersionRef) -> Sequence[UUID]:
         write = self._held.get((tenant_id, ref))
         return self.parts(write) if write else ()
+
+
+def _order(ref: VersionRef) -> tuple[bytes, int]:
+    return ref.item_id.bytes, ref.version

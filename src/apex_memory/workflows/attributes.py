@@ -20,6 +20,7 @@ class Stage(StrEnum):
     STAGING = "staging"
     WRITING = "writing"
     UNDOING = "undoing"
+    ERASING = "erasing"
     DONE = "done"
     FAILED = "failed"
 

@@ -4,15 +4,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from apex_memory.domain.messages import BatchFailed, IngestBatch, IngestResult, StagedBatch
-from apex_memory.domain.queues import Queue, prefix_of
-from apex_memory.workflows.attributes import Stage, show_stage
-from apex_memory.workflows.policies import options
+from apex_memory.domain.queues import Queue
+from apex_memory.workflows.attributes import Stage
 from apex_memory.workflows.reasons import reason_of
 from apex_memory.workflows.saga import Undo, run_saga
+from apex_memory.workflows.steps import Steps
 from apex_memory.workflows.write import Write
 
 #: An operator's cancel and a failed activity; never a bare Exception, for a bug must fail the workflow task.
@@ -28,36 +27,49 @@ class Preparation:
     embed: str
 
 
-async def ingest(batch: IngestBatch, preparation: Preparation) -> IngestResult:
-    """Run one ingestion; what it takes back on failure is registered before it is begun."""
+async def ingest(batch: IngestBatch, preparation: Preparation, steps: Steps) -> IngestResult:
+    """Run one ingestion; what it takes back on failure is registered before it is begun.
+
+    Raises:
+        FailureError: an activity can never succeed; the batch was taken back.
+        CancelledError: an operator wanted it so; the batch was taken back, unless it had committed.
+    """
 
     async def body(register: Callable[[Undo], None]) -> IngestResult:
-        return await _Ingestion(batch, register).run(preparation)
+        return await _Ingestion(batch, register, steps).run(preparation)
 
-    return await run_saga(body, undo_on=UNDO_ON)
+    try:
+        return await run_saga(body, undo_on=UNDO_ON)
+    except FailureError as failure:
+        if steps.cancelled is None:
+            raise
+        # The last attempt reported its own failure; that there was no other is the cancel's doing.
+        raise asyncio.CancelledError from failure
 
 
 class _Ingestion:
-    def __init__(self, batch: IngestBatch, register: Callable[[Undo], None]) -> None:
+    def __init__(self, batch: IngestBatch, register: Callable[[Undo], None], steps: Steps) -> None:
         self._batch = batch
         self._register = register
-        self._prefix = prefix_of(workflow.info().task_queue)
+        self._steps = steps
 
     async def run(self, preparation: Preparation) -> IngestResult:
         self._register(self._mark_failed)
-        workflow.set_current_details(f"staging {self._batch.size} events")
+        self._steps.say(f"staging {self._batch.size} events")
         staged = await self._step(preparation.stage, Queue.STAGE, self._batch)
         for name, queue in preparation.read:
             staged = await self._step(name, queue, staged) if staged.items else staged
-        write = Write(staged, register=self._register)
+        write = Write(staged, register=self._register, steps=self._steps)
         if staged.items:
-            await self._embed(preparation.embed, staged)
-            show_stage(Stage.WRITING)
-            workflow.set_current_details(f"writing {staged.items} items")
+            await self._steps.run(
+                preparation.embed, Queue.EMBED, staged, type(None), summary=self._batch.label
+            )
+            self._steps.show(Stage.WRITING)
+            self._steps.say(f"writing {staged.items} items")
             await write.run()
-        await self._clean_up(staged)
-        show_stage(Stage.DONE)
-        workflow.set_current_details(f"{write.committed} committed, {write.unchanged} unchanged")
+        await self._steps.run("cleanup_staging_activity", Queue.STAGE, staged, type(None))
+        self._steps.show(Stage.DONE)
+        self._steps.say(f"{write.committed} committed, {write.unchanged} unchanged")
         return IngestResult(
             committed=write.committed,
             unchanged=write.unchanged,
@@ -67,27 +79,10 @@ class _Ingestion:
         )
 
     async def _step(self, name: str, queue: Queue, argument: IngestBatch | StagedBatch) -> StagedBatch:
-        return await workflow.execute_activity(
-            name,
-            argument,
-            result_type=StagedBatch,
-            summary=self._batch.label,
-            **options(queue, prefix=self._prefix),
-        )
-
-    async def _embed(self, name: str, staged: StagedBatch) -> None:
-        await workflow.execute_activity(
-            name, staged, summary=self._batch.label, **options(Queue.EMBED, prefix=self._prefix)
-        )
-
-    async def _clean_up(self, staged: StagedBatch) -> None:
-        await workflow.execute_activity(
-            "cleanup_staging_activity", staged, **options(Queue.STAGE, prefix=self._prefix)
-        )
+        return await self._steps.run(name, queue, argument, StagedBatch, summary=self._batch.label)
 
     async def _mark_failed(self, failure: BaseException) -> None:
-        show_stage(Stage.FAILED)
-        failed = BatchFailed(batch=self._batch, reason=reason_of(failure))
-        await workflow.execute_activity(
-            "mark_staging_failed_activity", failed, **options(Queue.STAGE, prefix=self._prefix)
-        )
+        self._steps.show(Stage.FAILED)
+        reason = reason_of(failure, cancelled=self._steps.cancelled)
+        failed = BatchFailed(batch=self._batch, reason=reason)
+        await self._steps.run("mark_staging_failed_activity", Queue.STAGE, failed, type(None))

@@ -7,6 +7,7 @@ from temporalio import workflow
 from apex_memory.domain.messages import IngestBatch, IngestResult
 from apex_memory.domain.queues import Queue
 from apex_memory.workflows.ingest import Preparation, ingest
+from apex_memory.workflows.steps import TemporalSteps
 
 _PREPARATION: Final = Preparation(
     stage="fetch_structured_data_activity",
@@ -21,4 +22,4 @@ class StructuredDataIngestionWorkflow:
 
     @workflow.run
     async def run(self, batch: IngestBatch) -> IngestResult:
-        return await ingest(batch, _PREPARATION)
+        return await ingest(batch, _PREPARATION, TemporalSteps())

@@ -4,23 +4,21 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
-from temporalio import workflow
-
 from apex_memory.domain.messages import Aborted, Allocated, Committed, StagedBatch, Undoing, WriteRound
-from apex_memory.domain.queues import Queue, prefix_of
-from apex_memory.workflows.attributes import Stage, show_stage
-from apex_memory.workflows.policies import options
+from apex_memory.domain.queues import Queue
+from apex_memory.workflows.attributes import Stage
 from apex_memory.workflows.reasons import reason_of
 from apex_memory.workflows.saga import Undo
+from apex_memory.workflows.steps import Steps
 
 
 class Write:
     """The four-store write of one batch: allocate, prepare in parallel, verify and commit."""
 
-    def __init__(self, staged: StagedBatch, *, register: Callable[[Undo], None]) -> None:
+    def __init__(self, staged: StagedBatch, *, register: Callable[[Undo], None], steps: Steps) -> None:
         self._staged = staged
         self._register = register
-        self._prefix = prefix_of(workflow.info().task_queue)
+        self._steps = steps
         self.unchanged = 0
         self.committed = 0
         self.superseded = 0
@@ -35,62 +33,54 @@ class Write:
             only = await self._round(WriteRound(staged=self._staged, round=round_, only=only))
             round_ += 1
         if self.superseded:
-            await self._clean("the item was deleted or overtaken meanwhile")
+            await self._clean("the item was deleted or overtaken meanwhile", decided=True)
 
     async def _round(self, write: WriteRound) -> tuple[UUID, ...]:
-        allocated: Allocated = await workflow.execute_activity(
-            "allocate_versions_activity",
-            write,
-            result_type=Allocated,
-            summary=f"{write.staged.items} items, round {write.round + 1}",
-            **options(Queue.WRITE, prefix=self._prefix),
+        summary = f"{write.staged.items} items, round {write.round + 1}"
+        allocated = await self._steps.run(
+            "allocate_versions_activity", Queue.WRITE, write, Allocated, summary=summary
         )
         self.unchanged += allocated.unchanged
         if not allocated.versions:
             return ()
-        await asyncio.gather(*(self._prepare(store, write) for store in allocated.stores))
-        committed: Committed = await workflow.execute_activity(
+        await asyncio.gather(
+            *(
+                self._steps.run(f"prepare_{store}_activity", Queue.WRITE, write, int, summary=store)
+                for store in allocated.stores
+            )
+        )
+        committed = await self._steps.run(
             "commit_versions_activity",
+            Queue.WRITE,
             write,
-            result_type=Committed,
+            Committed,
             summary="verify every store, then commit",
-            **options(Queue.WRITE, prefix=self._prefix),
         )
         self.committed += committed.committed
         self.superseded += committed.superseded
         self.seq = committed.seq if committed.seq is not None else self.seq
         if committed.overtaken:
-            await self._clean("overtaken by a concurrent write")
+            await self._clean("overtaken by a concurrent write", decided=True)
         return committed.overtaken
 
-    async def _prepare(self, store: str, write: WriteRound) -> None:
-        await workflow.execute_activity(
-            f"prepare_{store}_activity",
-            write,
-            result_type=int,
-            summary=store,
-            **options(Queue.WRITE, prefix=self._prefix),
-        )
-
     async def _undo(self, failure: BaseException) -> None:
-        show_stage(Stage.UNDOING)
-        await self._clean(reason_of(failure))
+        self._steps.show(Stage.UNDOING)
+        await self._clean(reason_of(failure, cancelled=self._steps.cancelled), decided=False)
 
-    async def _clean(self, reason: str) -> None:
+    async def _clean(self, reason: str, *, decided: bool) -> None:
         """Decide in PostgreSQL first; only what is aborted there is deleted, exactly, from every store."""
-        undoing = Undoing(tenant_id=self._staged.tenant_id, batch_id=self._staged.batch_id, reason=reason)
-        where = options(Queue.MAINTAIN, prefix=self._prefix)
-        aborted: Aborted = await workflow.execute_activity(
-            "abort_versions_activity", undoing, result_type=Aborted, summary=reason, **where
+        undoing = Undoing(
+            tenant_id=self._staged.tenant_id, batch_id=self._staged.batch_id, reason=reason, decided=decided
+        )
+        aborted = await self._steps.run(
+            "abort_versions_activity", Queue.MAINTAIN, undoing, Aborted, summary=reason
         )
         if not aborted.versions:
             return
         await asyncio.gather(
             *(
-                workflow.execute_activity(
-                    f"discard_{store}_activity", undoing, result_type=int, summary=store, **where
-                )
+                self._steps.run(f"discard_{store}_activity", Queue.MAINTAIN, undoing, int, summary=store)
                 for store in aborted.stores
             )
         )
-        await workflow.execute_activity("confirm_discarded_activity", undoing, result_type=int, **where)
+        await self._steps.run("confirm_discarded_activity", Queue.MAINTAIN, undoing, int)

@@ -3,29 +3,26 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, LiteralString, cast
 
 import pytest
 from neo4j import AsyncDriver, AsyncTransaction, RoutingControl
 from tests.contracts.graph_contract import Graph, GraphContract, Snapshot
-from tests.contracts.store_contract import StoreContract
+from tests.contracts.graph_dump import dump_of_neo4j
+from tests.contracts.projection_contract import ProjectionContract
+from tests.contracts.store_contract import StoreContract, versions_of
 from tests.contracts.writes import fresh_tenant, message, write_of
 
 from apex_memory.pipeline.stores.neo4j import Neo4jStore, open_neo4j, statements
 from apex_memory.pipeline.stores.neo4j.rows import entity_rows, relation_rows, version_rows
 from apex_memory.pipeline.stores.neo4j.transactions import EntityVanished
 from apex_memory.pipeline.stores.neo4j.writing import create, delete_orphans, delete_parts, run
-from apex_memory.ports import Store
+from apex_memory.ports import Projection, Store
 from apex_memory.settings import Settings
 
 pytestmark = pytest.mark.integration
 
-EVERYTHING = """
-MATCH (n {tenant_id: $tenant})
-OPTIONAL MATCH (n)-[r]->(m)
-RETURN labels(n) AS labels, properties(n) AS node, type(r) AS type, properties(r) AS relation,
-       properties(m) AS target
-"""
 Plan = Mapping[str, Any]
 STATEMENTS = (
     "MERGE_EPISODES",
@@ -37,6 +34,8 @@ STATEMENTS = (
     "CREATE_RELATIONS",
     "CREATE_STATEMENTS",
     "READ_BACK",
+    "SAID",
+    "VERSIONS",
     "CLAIMS_AROUND",
 )
 
@@ -55,7 +54,11 @@ async def graph(driver: AsyncDriver) -> Graph:
     return store
 
 
-class TestNeo4jStore(StoreContract, GraphContract):
+class TestNeo4jStore(StoreContract, ProjectionContract, GraphContract):
+    @pytest.fixture
+    def projection(self, driver: AsyncDriver) -> Projection:
+        return Neo4jStore(driver)
+
     @pytest.fixture
     def store(self, graph: Graph) -> Store:
         return graph
@@ -67,11 +70,7 @@ class TestNeo4jStore(StoreContract, GraphContract):
 
     @pytest.fixture
     def snapshot(self, driver: AsyncDriver) -> Snapshot:
-        async def everything(tenant_id: str) -> list[str]:
-            answer = await driver.execute_query(EVERYTHING, tenant=tenant_id)
-            return sorted(repr(record.data()) for record in answer.records)
-
-        return everything
+        return partial(dump_of_neo4j, driver)
 
 
 async def test_the_schema_may_be_ensured_by_many_at_once(driver: AsyncDriver) -> None:
@@ -149,3 +148,18 @@ def operators_of(plan: Plan) -> Iterator[str]:
     yield plan["operatorType"]
     for child in plan.get("children", ()):
         yield from operators_of(child)
+
+
+async def test_relationships_that_have_lost_their_episode_are_a_version_too(
+    driver: AsyncDriver, graph: Graph
+) -> None:
+    write = write_of(fresh_tenant(), message())
+    await graph.prepare([write])
+    await driver.execute_query(
+        "MATCH (p:Episode {tenant_id: $tenant}) DETACH DELETE p", tenant=write.tenant_id
+    )
+
+    assert await versions_of(graph, write.tenant_id, limit=10) == [write.ref]
+
+    await graph.discard(write.tenant_id, [write.ref])
+    assert await versions_of(graph, write.tenant_id, limit=10) == []

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 from qdrant_client import AsyncQdrantClient
 from qdrant_client.http.exceptions import UnexpectedResponse
+from tests.contracts.projection_contract import ProjectionContract
 from tests.contracts.store_contract import StoreContract
 from tests.contracts.vector_contract import VectorContract, Vectors, near
 from tests.contracts.writes import EMBEDDER, LATE, fresh_tenant, message, write_of
 
 from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.pipeline.stores.qdrant import QdrantStore, open_qdrant
-from apex_memory.ports import Store
+from apex_memory.ports import Projection, Store
 from apex_memory.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -33,7 +34,11 @@ async def vectors(client: AsyncQdrantClient) -> QdrantStore:
     return store
 
 
-class TestQdrantStore(StoreContract, VectorContract):
+class TestQdrantStore(StoreContract, ProjectionContract, VectorContract):
+    @pytest.fixture
+    def projection(self, vectors: QdrantStore) -> Projection:
+        return vectors
+
     @pytest.fixture
     def store(self, vectors: Vectors) -> Store:
         return vectors

@@ -1,7 +1,7 @@
 """A write that fails, is cancelled or loses an answer leaves all of a batch or nothing, on the real stack."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -60,8 +60,10 @@ class _Forgetful:
     def __getattr__(self, name: str) -> object:
         return getattr(self._ledger, name)
 
-    async def commit(self, tenant_id: str, batch_id: UUID) -> Sequence[CommitResult]:
-        results = await self._ledger.commit(tenant_id, batch_id)
+    async def commit(
+        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef] | None = None
+    ) -> Sequence[CommitResult]:
+        results = await self._ledger.commit(tenant_id, batch_id, verified=verified)
         if not self._lost:
             self._lost = True
             raise StoreUnavailable("postgres", "the acknowledgement was lost, as planned")

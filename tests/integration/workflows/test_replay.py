@@ -1,4 +1,4 @@
-"""What ran on the real server replays: the workflows are deterministic in success, rejection and undoing."""
+"""What ran on the real server replays: workflows are deterministic in success, rejection, undoing, upkeep."""
 
 import re
 from collections.abc import Sequence
@@ -13,8 +13,11 @@ from temporalio.worker import Replayer
 from tests.integration.workflows.product import accept_document, accept_record, at_work, settled
 
 from apex_memory.bootstrap.memory import Memory
+from apex_memory.bootstrap.schedules import SCHEDULED, schedule_id
 from apex_memory.domain.bundles import VersionedBundle
 from apex_memory.domain.errors import EmbedderMismatch
+from apex_memory.domain.queues import Queue
+from apex_memory.domain.upkeep import UpkeepRun
 from apex_memory.ports import Store
 from apex_memory.settings import Settings
 from apex_memory.testing import Fault, Misbehaving, always
@@ -42,7 +45,7 @@ class Recorded:
 async def _record_histories(
     settings: Settings, temporal: Client, memory: Memory, tenant: str
 ) -> list[Recorded]:
-    """One of each way that an ingestion can end."""
+    """One of each way that an ingestion can end, and one run of each kind of upkeep."""
 
     def spoil(store: Store) -> Store:
         return _RefusesOne(store, always(Fault.NONE)) if store.name == "neo4j" else store
@@ -50,8 +53,10 @@ async def _record_histories(
     recorded: list[Recorded] = []
 
     async def record(name: str, event_id: UUID) -> None:
-        ended = await settled(memory, tenant, event_id)
-        handle = temporal.get_workflow_handle(ended.workflow_id or "")
+        await keep(name, (await settled(memory, tenant, event_id)).workflow_id or "")
+
+    async def keep(name: str, workflow_id: str) -> None:
+        handle = temporal.get_workflow_handle(workflow_id)
         # Until it is closed: what follows the commit belongs to the history too.
         async for _ in handle.fetch_history_events(wait_new_event=True):
             pass
@@ -69,6 +74,13 @@ async def _record_histories(
             await record(name, await accept_record(memory, tenant, "turvo", record_, label=label))
         for name, text in (("document-committed", "# A\n\nSome text.\n"), ("document-quarantined", " \n")):
             await record(name, await accept_document(memory, tenant, f"{name}.md", text))
+        for kind in SCHEDULED:
+            workflow_id = f"{schedule_id(kind, settings)}:recorded"
+            queue = Queue.WORKFLOWS.named(settings.queue_prefix)
+            await temporal.start_workflow(
+                kind.workflow.__name__, UpkeepRun(), id=workflow_id, task_queue=queue
+            )
+            await keep(f"upkeep-{kind.name}", workflow_id)
     return recorded
 
 
@@ -77,7 +89,7 @@ def _anonymous(history: str) -> str:
     return re.sub(r'"(identity|stackTrace)": "(?:[^"\\\\]|\\\\.)*"', r'"\1": ""', history)
 
 
-async def test_every_way_that_an_ingestion_ends_replays(
+async def test_every_way_that_a_workflow_ends_replays(
     request: pytest.FixtureRequest, settings: Settings, temporal: Client, memory: Memory, tenant: str
 ) -> None:
     recorded = await _record_histories(settings, temporal, memory, tenant)

@@ -157,3 +157,36 @@ async def test_a_partial_answer_is_not_kept_for_the_next_caller() -> None:
 
     assert partial.missing == ("qdrant",)
     assert whole.missing == ()
+
+
+async def test_a_store_that_is_being_rebuilt_is_named_though_it_answers() -> None:
+    world = World()
+    await world.remember("acme", BUNDLE)
+    world.archive.rebuilding["acme"] = ["qdrant", "neo4j"]
+
+    answer = await world.retrieval().search("acme", TEXT)
+
+    assert answer.missing == ("qdrant", "neo4j")
+    assert answer.hits
+    assert (await world.retrieval().search("globex", TEXT)).missing == ()
+
+
+async def test_an_answer_given_during_a_rebuild_is_not_kept_for_later() -> None:
+    world = World()
+    await world.remember("acme", BUNDLE)
+    retrieval = world.retrieval()
+    world.archive.rebuilding["acme"] = ["qdrant"]
+    await retrieval.search("acme", TEXT)
+
+    world.archive.rebuilding.clear()
+
+    assert (await retrieval.search("acme", TEXT)).missing == ()
+
+
+async def test_what_is_around_an_entity_is_not_said_while_the_graph_is_being_rebuilt() -> None:
+    world = World()
+    write = await world.remember("acme", BUNDLE)
+    world.archive.rebuilding["acme"] = ["neo4j"]
+
+    with pytest.raises(StoreUnavailable, match="rebuilt"):
+        await world.retrieval().neighbourhood("acme", write.entity_id(TRUCK))

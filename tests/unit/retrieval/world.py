@@ -46,12 +46,16 @@ class LedgerArchive:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, VersionRef], Row] = {}
         self.clock: dict[str, int] = {}
+        self.rebuilding: dict[str, list[str]] = {}
 
     def visible(self, tenant_id: str, seq: int) -> Sequence[Row]:
         return [row for (tenant, _), row in self.rows.items() if tenant == tenant_id and row.visible(seq)]
 
     async def snapshot(self, tenant_id: str) -> int:
         return self.clock.get(tenant_id, 0)
+
+    async def incomplete(self, tenant_id: str) -> Sequence[str]:
+        return self.rebuilding.get(tenant_id, [])
 
     async def lexical(
         self, tenant_id: str, query: str, *, seq: int, limit: int, where: SearchFilter

@@ -5,12 +5,14 @@ import errno
 import os
 import resource
 import stat
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.contracts.staging_contract import StagingContract
 
 from apex_memory.domain.errors import StagedObjectMissing, StoreUnavailable
 from apex_memory.pipeline.staging._folders import told_as_unavailable
@@ -29,6 +31,10 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def staging(root: Path) -> LocalStaging:
     return LocalStaging(root, max_bytes=1 << 20, min_free_bytes=0)
+
+
+class TestLocalStaging(StagingContract):
+    pass
 
 
 async def test_what_is_written_is_read(staging: LocalStaging) -> None:
@@ -134,6 +140,44 @@ async def test_concurrent_removals_do_not_disturb_each_other(staging: LocalStagi
 
     with pytest.raises(StagedObjectMissing):
         await staging.read("acme/samsara/batch-1/0")
+
+
+async def test_a_folder_is_as_old_as_the_last_object_in_it(staging: LocalStaging, root: Path) -> None:
+    await staging.write(KEY, b"old")
+    await staging.write("acme/samsara/batch-2/records.json", b"new")
+    an_hour_ago = time.time() - 3600
+    os.utime((root / KEY).parent, (an_hour_ago, an_hour_ago))
+
+    assert await staging.folders(older_than_s=1800, after=None, limit=9) == ["acme/samsara/batch-1"]
+    await staging.write("acme/samsara/batch-1/vectors.npy", b"newer")
+    assert await staging.folders(older_than_s=1800, after=None, limit=9) == []
+
+
+async def test_what_is_listed_can_be_removed_whatever_its_name(staging: LocalStaging, root: Path) -> None:
+    for key in ("Acme/samsara/b/x", "ac%me/Möbel GmbH/b/x", "acme/~odd/b/x"):
+        await staging.write(key, b"bytes")
+
+    for prefix in await staging.folders(older_than_s=0, after=None, limit=9):
+        await staging.remove(prefix)
+
+    assert [name for source in root.glob("*/*") for name in names_in(source)] == []
+
+
+async def test_what_nobody_could_name_or_that_is_a_link_is_not_listed(
+    staging: LocalStaging, root: Path, tmp_path: Path
+) -> None:
+    await staging.write(KEY, b"bytes")
+    await staging.write(f"{'A' * 200}/samsara/b/x", b"its folder is named by a hash")
+    for stranger in ("acme/samsara/%zz", "acme/samsara/Upper", "acme/samsara/.hidden"):
+        (root / stranger).mkdir()
+    (root / "acme/samsara/file").write_bytes(b"no folder")
+    (root / "acme/samsara/link").symlink_to(tmp_path)
+
+    assert await staging.folders(older_than_s=0, after=None, limit=9) == ["acme/samsara/batch-1"]
+
+
+async def test_an_area_that_does_not_exist_yet_has_no_folders(staging: LocalStaging) -> None:
+    assert await staging.folders(older_than_s=0, after=None, limit=9) == []
 
 
 @pytest.mark.parametrize("prefix", ["", ".", "..", "acme/../..", "/", "/tmp", "acme/samsara/batch-1/x/y"])  # noqa: S108 - a hostile prefix

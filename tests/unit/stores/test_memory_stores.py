@@ -1,14 +1,14 @@
 """The in-memory stores, held to the contracts of the real ones."""
 
-from uuid import UUID
-
 import pytest
 from tests.contracts.graph_contract import Graph, GraphContract, Snapshot
+from tests.contracts.graph_dump import dump_of_memory
+from tests.contracts.projection_contract import ProjectionContract
 from tests.contracts.store_contract import StoreContract
 from tests.contracts.vector_contract import VectorContract, Vectors
 from tests.contracts.writes import EMBEDDER
 
-from apex_memory.ports import Store
+from apex_memory.ports import Projection, Store
 from apex_memory.testing import Fault, MemoryGraph, MemoryStore, MemoryVectors, Misbehaving, always
 
 
@@ -22,7 +22,11 @@ class TestMemoryStore(StoreContract):
         return Misbehaving(MemoryStore("postgres"), always(Fault.BEFORE))
 
 
-class TestMemoryVectors(StoreContract, VectorContract):
+class TestMemoryVectors(StoreContract, ProjectionContract, VectorContract):
+    @pytest.fixture
+    def projection(self) -> Projection:
+        return MemoryVectors(EMBEDDER.id)
+
     @pytest.fixture
     def vectors(self) -> Vectors:
         return MemoryVectors(EMBEDDER.id)
@@ -47,10 +51,10 @@ class TestMemoryGraph(StoreContract, GraphContract):
 
     @pytest.fixture
     def snapshot(self, graph: MemoryGraph) -> Snapshot:
-        async def parts(tenant_id: str) -> list[tuple[UUID, ...]]:
-            return sorted(tuple(graph.parts(write)) for write in graph.held(tenant_id))
+        async def dump(tenant_id: str) -> object:
+            return dump_of_memory(graph, tenant_id)
 
-        return parts
+        return dump
 
     @pytest.fixture
     def unreachable(self) -> Store:

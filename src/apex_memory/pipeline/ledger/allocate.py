@@ -1,6 +1,7 @@
 """Requests in, one version each out: the same request gets the same version, the same content gets none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -8,8 +9,15 @@ from apex_memory.database import Connection
 from apex_memory.domain.bundles import VersionRef
 from apex_memory.domain.ledger import Allocation, AllocationRequest
 
+# What was unchanged has no version, and stays unchanged though the head moves on: its event has ended.
 _KNOWN: Final = """
-SELECT request_id, item_id, version FROM item_version WHERE tenant_id = %s AND request_id = ANY(%s)
+SELECT r.request_id, e.item_id, e.version, true AS unchanged
+FROM unnest(%(requests)s::text[], %(events)s::uuid[]) AS r (request_id, event_id)
+JOIN inbox_event AS e ON e.tenant_id = %(tenant)s AND e.event_id = r.event_id
+WHERE e.outcome = 'unchanged'
+UNION ALL
+SELECT request_id, item_id, version, false FROM item_version
+WHERE tenant_id = %(tenant)s AND request_id = ANY(%(requests)s)
 """
 
 # Sorted by item: two batches that share items lock their heads in the same order.
@@ -23,18 +31,29 @@ ON CONFLICT (tenant_id, item_id) DO UPDATE SET source = item_head.source
 RETURNING item_id, next_version, committed, tombstone, content_hash
 """
 
-_INSERT: Final = """
-INSERT INTO item_version
-    (tenant_id, item_id, version, request_id, event_id, batch_id, title, content_hash, as_of)
-SELECT %(tenant)s, v.item_id, v.version, v.request_id, v.event_id, %(batch)s, v.title, v.content_hash, v.as_of
-FROM unnest(%(items)s::uuid[], %(versions)s::int[], %(requests)s::text[], %(events)s::uuid[],
-            %(titles)s::text[], %(hashes)s::text[], %(as_ofs)s::timestamptz[])
-     AS v (item_id, version, request_id, event_id, title, content_hash, as_of)
+# Read after the heads are locked: what deletes an item holds its head until its events are concluded.
+_CONCLUDED: Final = """
+SELECT event_id, outcome, item_id, version FROM inbox_event
+WHERE tenant_id = %s AND event_id = ANY(%s) AND outcome IS NOT NULL
 """
 
+_INSERT: Final = """
+INSERT INTO item_version
+    (tenant_id, item_id, version, request_id, event_id, batch_id, title, content_hash, as_of,
+     parent_item, parent_version)
+SELECT %(tenant)s, v.item_id, v.version, v.request_id, v.event_id, %(batch)s, v.title, v.content_hash,
+       v.as_of, v.parent_item, v.parent_version
+FROM unnest(%(items)s::uuid[], %(versions)s::int[], %(requests)s::text[], %(events)s::uuid[],
+            %(titles)s::text[], %(hashes)s::text[], %(as_ofs)s::timestamptz[],
+            %(parents)s::uuid[], %(parent_versions)s::int[])
+     AS v (item_id, version, request_id, event_id, title, content_hash, as_of, parent_item, parent_version)
+"""
+
+# What says again what the head says speaks of a newer time: something older must not replace it. (greatest
+# leaves out what is NULL.)
 _ADVANCE: Final = """
-UPDATE item_head AS h SET next_version = n.next_version
-FROM unnest(%(items)s::uuid[], %(next)s::int[]) AS n (item_id, next_version)
+UPDATE item_head AS h SET next_version = n.next_version, as_of = greatest(h.as_of, n.as_of)
+FROM unnest(%(items)s::uuid[], %(next)s::int[], %(as_ofs)s::timestamptz[]) AS n (item_id, next_version, as_of)
 WHERE h.tenant_id = %(tenant)s AND h.item_id = n.item_id
 """
 
@@ -52,27 +71,42 @@ async def allocate(
     connection: Connection, tenant_id: str, batch_id: UUID, requests: Sequence[AllocationRequest]
 ) -> Sequence[Allocation]:
     """Within the caller's transaction, give every request its version; `unchanged` names the head instead."""
+    # Before looking: another attempt of the same request has ended once its heads are ours.
+    heads = await _lock_heads(connection, tenant_id, requests)
     known = await _known(connection, tenant_id, requests)
     wanted = [r for r in requests if r.request_id not in known]
-    fresh = await _fresh(connection, tenant_id, batch_id, wanted) if wanted else {}
+    fresh = await _fresh(connection, tenant_id, batch_id, wanted, heads) if wanted else {}
     return [known.get(r.request_id) or fresh[r.request_id] for r in requests]
 
 
 async def _known(
     connection: Connection, tenant_id: str, requests: Sequence[AllocationRequest]
 ) -> dict[str, Allocation]:
-    cursor = await connection.execute(_KNOWN, (tenant_id, [r.request_id for r in requests]))
+    cursor = await connection.execute(
+        _KNOWN,
+        {
+            "tenant": tenant_id,
+            "requests": [r.request_id for r in requests],
+            "events": [r.event_id for r in requests],
+        },
+    )
     return {
-        row["request_id"]: _allocation(row["request_id"], row["item_id"], row["version"])
+        row["request_id"]: _allocation(
+            row["request_id"], row["item_id"], row["version"], unchanged=row["unchanged"]
+        )
         async for row in cursor
     }
 
 
 async def _fresh(
-    connection: Connection, tenant_id: str, batch_id: UUID, wanted: Sequence[AllocationRequest]
+    connection: Connection,
+    tenant_id: str,
+    batch_id: UUID,
+    wanted: Sequence[AllocationRequest],
+    heads: Mapping[UUID, dict[str, Any]],
 ) -> dict[str, Allocation]:
-    heads = await _lock_heads(connection, tenant_id, wanted)
     allocations: dict[str, Allocation] = {}
+    again: dict[UUID, datetime] = {}
     for request in wanted:
         head = heads[request.item_id]
         unchanged = head["committed"] > head["tombstone"] and head["content_hash"] == request.content_hash
@@ -81,11 +115,16 @@ async def _fresh(
             request.request_id, request.item_id, version, unchanged=unchanged
         )
         head["next_version"] += not unchanged
+        if unchanged:
+            again[request.item_id] = max(request.as_of, again.get(request.item_id, request.as_of))
     await _write(connection, tenant_id, batch_id, wanted, allocations)
-    await connection.execute(
-        _ADVANCE,
-        {"tenant": tenant_id, "items": list(heads), "next": [h["next_version"] for h in heads.values()]},
-    )
+    advanced = {
+        "tenant": tenant_id,
+        "items": list(heads),
+        "next": [h["next_version"] for h in heads.values()],
+        "as_ofs": [again.get(item) for item in heads],
+    }
+    await connection.execute(_ADVANCE, advanced)
     return allocations
 
 
@@ -128,6 +167,8 @@ async def _write(
                 "titles": [r.title for r in new],
                 "hashes": [r.content_hash for r in new],
                 "as_ofs": [r.as_of for r in new],
+                "parents": [r.parent and r.parent.item_id for r in new],
+                "parent_versions": [r.parent and r.parent.version for r in new],
             },
         )
     if same:

@@ -1,6 +1,6 @@
 """A prepared batch in, visible versions out: one transaction, one sequence number, all items or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,14 +11,15 @@ from apex_memory.pipeline.ledger.decide import Decision, Head, Preparing, decide
 
 # The clock's row lock is taken first and held to COMMIT: commit order is sequence order, and every commit of
 # a tenant locks in the same order (clock, versions, heads), so two of them cannot deadlock.
-_LOCK_CLOCK: Final = """
+LOCK_CLOCK: Final = """
 INSERT INTO tenant_clock (tenant_id) VALUES (%s)
 ON CONFLICT (tenant_id) DO UPDATE SET seq = tenant_clock.seq RETURNING seq
 """
 
 _VERSIONS: Final = """
-SELECT request_id, item_id, version, state, reason, commit_seq, as_of, content_hash FROM item_version
-WHERE tenant_id = %s AND batch_id = %s ORDER BY item_id, version FOR UPDATE
+SELECT request_id, item_id, version, state, reason, commit_seq, as_of, content_hash,
+       parent_item, parent_version
+FROM item_version WHERE tenant_id = %s AND batch_id = %s ORDER BY item_id, version FOR UPDATE
 """
 
 _HEADS: Final = """
@@ -26,7 +27,7 @@ SELECT item_id, committed, last_committed, tombstone, as_of, content_hash FROM i
 WHERE tenant_id = %s AND item_id = ANY(%s) ORDER BY item_id FOR UPDATE
 """
 
-_TICK: Final = "UPDATE tenant_clock SET seq = %s WHERE tenant_id = %s"
+TICK: Final = "UPDATE tenant_clock SET seq = %s WHERE tenant_id = %s"
 
 _COMMIT: Final = """
 UPDATE item_version AS v SET state = 'committed', commit_seq = %(seq)s, decided_at = now()
@@ -35,9 +36,18 @@ WHERE v.tenant_id = %(tenant)s AND v.item_id = c.item_id AND v.version = c.versi
 """
 
 _SUPERSEDE: Final = """
-UPDATE item_version AS v SET superseded_seq = %(seq)s
+UPDATE item_version AS v SET superseded_seq = %(seq)s, superseded_at = now()
 FROM unnest(%(items)s::uuid[], %(versions)s::int[]) AS c (item_id, version)
 WHERE v.tenant_id = %(tenant)s AND v.item_id = c.item_id AND v.version = c.version
+  AND v.superseded_seq IS NULL
+"""
+
+# What derives from a version ends with it, in the same transaction: a reader need not ask for the parent.
+_SUPERSEDE_DERIVED: Final = """
+UPDATE item_version AS v SET superseded_seq = %(seq)s, superseded_at = now()
+FROM unnest(%(items)s::uuid[], %(versions)s::int[]) AS c (item_id, version)
+WHERE v.tenant_id = %(tenant)s AND v.parent_item = c.item_id AND v.parent_version = c.version
+  AND v.state = 'committed' AND v.superseded_seq IS NULL
 """
 
 _REJECT: Final = """
@@ -77,29 +87,36 @@ FROM unnest(%(items)s::uuid[], %(versions)s::int[]) AS c (item_id, version)
 _NOTIFY: Final = "SELECT pg_notify('apex_done', %(tenant)s), pg_notify('apex_outbox', '')"
 
 
-async def commit(connection: Connection, tenant_id: str, batch_id: UUID) -> Sequence[CommitResult]:
+async def commit(
+    connection: Connection, tenant_id: str, batch_id: UUID, verified: Collection[VersionRef] | None
+) -> Sequence[CommitResult]:
     """Within the caller's transaction, commit what the batch prepared; asked again, answer what was decided.
 
-    The caller has verified the stores against the manifests: after this, readers rely on them.
+    The caller has verified the stores against the manifests: after this, readers rely on them. What it has
+    not verified (None: it has verified all) stays as it is.
     """
-    cursor = await connection.execute(_LOCK_CLOCK, (tenant_id,))
+    cursor = await connection.execute(LOCK_CLOCK, (tenant_id,))
     clock = await cursor.fetchone()
     cursor = await connection.execute(_VERSIONS, (tenant_id, batch_id))
     rows = await cursor.fetchall()
-    preparing = [_preparing(row) for row in rows if row["state"] == "preparing"]
+    preparing = [
+        _preparing(row)
+        for row in rows
+        if row["state"] == "preparing" and (verified is None or _ref(row) in verified)
+    ]
+    earlier = [_decided(row) for row in rows if row["state"] != "preparing"]
     if not preparing:
-        return [_decided(row) for row in rows]
+        return earlier
     assert clock is not None  # noqa: S101 - INSERT … RETURNING always returns its row
     seq = clock["seq"] + 1
     decision = decide(preparing, await _heads(connection, tenant_id, preparing))
     await _write(connection, tenant_id, seq, decision)
-    earlier = [_decided(row) for row in rows if row["state"] != "preparing"]
     request_of = {_ref(row): row["request_id"] for row in rows}
     return [*earlier, *_results(decision, seq, request_of)]
 
 
 async def _heads(connection: Connection, tenant_id: str, versions: Sequence[Preparing]) -> dict[UUID, Head]:
-    items = sorted({v.ref.item_id for v in versions})
+    items = sorted({v.ref.item_id for v in versions} | {v.parent.item_id for v in versions if v.parent})
     cursor = await connection.execute(_HEADS, (tenant_id, items))
     return {row["item_id"]: Head(**row) async for row in cursor}
 
@@ -108,9 +125,11 @@ async def _write(connection: Connection, tenant_id: str, seq: int, decision: Dec
     committed, rejected, heads = decision.committed, decision.rejected, list(decision.heads.values())
     if committed:
         where = {"tenant": tenant_id, "seq": seq, **_columns(committed)}
-        await connection.execute(_TICK, (seq, tenant_id))
+        await connection.execute(TICK, (seq, tenant_id))
         await connection.execute(_COMMIT, where)
-        await connection.execute(_SUPERSEDE, {**where, **_columns(list(decision.superseded))})
+        ended = {**where, **_columns(list(decision.superseded))}
+        await connection.execute(_SUPERSEDE, ended)
+        await connection.execute(_SUPERSEDE_DERIVED, ended)
         await connection.execute(_OUTBOX, where)
         moved = {
             "tenant": tenant_id,
@@ -156,7 +175,8 @@ def _decided(row: dict[str, Any]) -> CommitResult:
 
 
 def _preparing(row: dict[str, Any]) -> Preparing:
-    return Preparing(ref=_ref(row), as_of=row["as_of"], content_hash=row["content_hash"])
+    parent = row["parent_item"] and VersionRef(item_id=row["parent_item"], version=row["parent_version"])
+    return Preparing(ref=_ref(row), as_of=row["as_of"], content_hash=row["content_hash"], parent=parent)
 
 
 def _ref(row: dict[str, Any]) -> VersionRef:

@@ -20,6 +20,10 @@ class Head:
     as_of: datetime | None
     content_hash: str | None
 
+    def sees(self, version: int) -> bool:
+        """Whether readers see exactly this version now."""
+        return self.committed == version > self.tombstone
+
 
 @dataclass(frozen=True)
 class Preparing:
@@ -28,6 +32,7 @@ class Preparing:
     ref: VersionRef
     as_of: datetime
     content_hash: str
+    parent: VersionRef | None = None
 
 
 @dataclass
@@ -48,19 +53,27 @@ class Decision:
 
 
 def decide(versions: Sequence[Preparing], heads: Mapping[UUID, Head]) -> Decision:
-    """Take the versions in order; each sees the head that the one before it left."""
+    """Take the versions in order; each sees the head that the one before it left.
+
+    `heads` holds the head of every item named, parents included.
+    """
     decision = Decision()
     for version in sorted(versions, key=lambda v: (v.ref.item_id.bytes, v.ref.version)):
         head = decision.heads.get(version.ref.item_id) or heads[version.ref.item_id]
-        state = _state_of(version.ref.version, head)
+        parent = version.parent
+        parent_head = (decision.heads.get(parent.item_id) or heads.get(parent.item_id)) if parent else None
+        state = _state_of(version, head, parent_head)
         decision.states[version.ref] = state
         if state is CommitState.COMMITTED:
             decision.heads[head.item_id] = _advance(version, head, decision)
     return decision
 
 
-def _state_of(version: int, head: Head) -> CommitState:
+def _state_of(preparing: Preparing, head: Head, parent: Head | None) -> CommitState:
+    version = preparing.ref.version
     if version <= head.tombstone:
+        return CommitState.SUPERSEDED
+    if preparing.parent and not (parent and parent.sees(preparing.parent.version)):
         return CommitState.SUPERSEDED
     # Commit order is version order, also for late history: an overtaken version is allocated anew.
     if version <= head.last_committed:
@@ -70,11 +83,13 @@ def _state_of(version: int, head: Head) -> CommitState:
 
 def _advance(version: Preparing, head: Head, decision: Decision) -> Head:
     ref = version.ref
-    if head.committed and head.as_of is not None and version.as_of < head.as_of:
+    # What lies under a tombstone is nobody's past: the first version after it is the head.
+    alive = head.committed > head.tombstone
+    if alive and head.as_of is not None and version.as_of < head.as_of:
         # It speaks of an older time than what is known: history, superseded as it commits.
         decision.superseded.add(ref)
         return replace(head, last_committed=ref.version)
-    if head.committed:
+    if alive:
         decision.superseded.add(VersionRef(item_id=ref.item_id, version=head.committed))
     return replace(
         head,

@@ -1,6 +1,6 @@
 """Allocations, commits and aborts in, the order of versions out: the protocol's one source of truth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -12,10 +12,12 @@ from apex_memory.domain.bundles import Manifest, VersionRef
 from apex_memory.domain.ledger import (
     Allocation,
     AllocationRequest,
+    Burial,
     CommitResult,
     VersionManifests,
 )
 from apex_memory.pipeline.ledger.allocate import allocate
+from apex_memory.pipeline.ledger.bury import bury
 from apex_memory.pipeline.ledger.commit import commit
 
 _SNAPSHOT: Final = "SELECT seq FROM tenant_clock WHERE tenant_id = %s"
@@ -96,9 +98,11 @@ class PostgresLedger:
                 async for row in cursor
             ]
 
-    async def commit(self, tenant_id: str, batch_id: UUID) -> Sequence[CommitResult]:
+    async def commit(
+        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef] | None = None
+    ) -> Sequence[CommitResult]:
         async with self._database.transaction() as connection:
-            return await commit(connection, tenant_id, batch_id)
+            return await commit(connection, tenant_id, batch_id, verified)
 
     async def abort(self, tenant_id: str, batch_id: UUID, *, reason: str) -> Sequence[VersionRef]:
         async with self._database.transaction() as connection:
@@ -112,6 +116,10 @@ class PostgresLedger:
     async def cleaned(self, tenant_id: str, versions: Sequence[VersionRef]) -> None:
         async with self._database.connection() as connection:
             await connection.execute(_CLEANED, {"tenant": tenant_id, **_columns(versions)})
+
+    async def bury(self, tenant_id: str, item_id: UUID, *, request_id: UUID) -> Burial:
+        async with self._database.transaction() as connection:
+            return await bury(connection, tenant_id, item_id, request_id=request_id)
 
     async def snapshot(self, tenant_id: str) -> int:
         async with self._database.connection() as connection:

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from apex_memory.domain.answers import ItemView
+from apex_memory.domain.cached import card_key
 from apex_memory.ports import Cache
 
 #: A card never goes stale; the time only bounds memory.
@@ -19,7 +20,7 @@ class Cards:
         self._cache = cache
 
     async def get(self, tenant_id: str, item_id: UUID, version: int) -> ItemView | None:
-        kept = await self._cache.get(tenant_id, _key(item_id, version))
+        kept = await self._cache.get(tenant_id, card_key(item_id, version))
         if kept is None:
             return None
         try:
@@ -30,9 +31,5 @@ class Cards:
 
     async def put(self, tenant_id: str, card: ItemView) -> bool:
         """False: not kept."""
-        key = _key(card.item_id, card.version)
+        key = card_key(card.item_id, card.version)
         return await self._cache.put(tenant_id, key, card.model_dump_json().encode(), ttl_s=_TTL_S)
-
-
-def _key(item_id: UUID, version: int) -> str:
-    return f"item:{item_id}:v{version}"

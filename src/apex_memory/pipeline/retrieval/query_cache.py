@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from apex_memory.domain.answers import SearchAnswer
+from apex_memory.domain.cached import answer_key, vector_key
 from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.pipeline.retrieval.deadline import Deadline
 from apex_memory.pipeline.retrieval.question import Question
@@ -48,7 +49,7 @@ class QueryCache:
 
     async def vector(self, question: Question) -> NDArray[np.float32]:
         """The question's vector, kept or computed. Raises what `Embedder.embed` raises."""
-        key = f"vector:{_digest([self._embedder.id, question.text])}"
+        key = vector_key(_digest([self._embedder.id, question.text]))
         kept = await self._get(question.tenant_id, key)
         if kept is not None and len(kept) == self._embedder.dim * np.dtype(np.float32).itemsize:
             return np.frombuffer(kept, dtype=np.float32)
@@ -57,7 +58,7 @@ class QueryCache:
         return vector
 
     def _answer_key(self, question: Question, seq: int) -> str:
-        return f"answer:{seq}:{_digest([self._embedder.id, question.model_dump(mode='json')])}"
+        return answer_key(seq, _digest([self._embedder.id, question.model_dump(mode="json")]))
 
     async def _get(self, tenant_id: str, key: str) -> bytes | None:
         try:

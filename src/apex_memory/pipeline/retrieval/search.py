@@ -1,5 +1,6 @@
 """A question, an entity or an item in, what is visible of it at one snapshot out."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
@@ -94,13 +95,18 @@ class Retrieval:
         Raises:
             ItemNotFound: nothing visible speaks of the entity.
             QueryRejected, SnapshotBehind: as for `search`.
-            StoreUnavailable: PostgreSQL or Neo4j does not answer.
+            StoreUnavailable: PostgreSQL or Neo4j does not answer, or Neo4j is being rebuilt.
         """
         check_limit(limit)
         seq = await self._snapshots.at(tenant_id, min_seq=min_seq)
-        entity = await Deadline(self._deadline_s).keep(
-            self._archive.name, self._archive.entity(tenant_id, entity_id, seq=seq)
+        incomplete, entity = await asyncio.gather(
+            self._incomplete(tenant_id),
+            Deadline(self._deadline_s).keep(
+                self._archive.name, self._archive.entity(tenant_id, entity_id, seq=seq)
+            ),
         )
+        if self._graph.name in incomplete:
+            raise StoreUnavailable(self._graph.name, "it is being rebuilt")
         facts = await self._facts.around(tenant_id, [entity_id], seq=seq, limit=limit)
         return Neighbourhood(seq=seq, entity=entity, facts=facts[:limit])
 
@@ -114,7 +120,10 @@ class Retrieval:
         return await deadline.keep(self._archive.name, self._archive.item(tenant_id, item_id, seq=seq))
 
     async def _answer(self, question: Question, *, seq: int) -> SearchAnswer:
-        named = await self._named(question, seq=seq)
+        # Asked before the stores are: one that is filled in the meantime was not when it answered.
+        incomplete, named = await asyncio.gather(
+            self._incomplete(question.tenant_id), self._named(question, seq=seq)
+        )
         hits, failures = await self._passages.find(question, seq=seq, named=named)
         facts: tuple[FactView, ...] = ()
         try:
@@ -124,8 +133,11 @@ class Retrieval:
                 raise
             failures += (exc,)
         _log_missing(question, failures)
-        missing = tuple(failure.store for failure in failures)
-        return SearchAnswer(seq=seq, hits=hits, facts=facts, missing=missing)
+        missing = dict.fromkeys((*incomplete, *(failure.store for failure in failures)))
+        return SearchAnswer(seq=seq, hits=hits, facts=facts, missing=tuple(missing))
+
+    async def _incomplete(self, tenant_id: str) -> Sequence[str]:
+        return await Deadline(self._deadline_s).keep(self._archive.name, self._archive.incomplete(tenant_id))
 
     async def _named(self, question: Question, *, seq: int) -> Sequence[EntityView]:
         """The entities that the question names, the most telling name first."""

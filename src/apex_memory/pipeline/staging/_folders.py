@@ -39,6 +39,17 @@ def opened(root: Path, folders: Sequence[str], *, create: bool = False) -> Gener
         os.close(here)
 
 
+def folders_below(parent: int) -> Sequence[tuple[str, float]]:
+    """Name and time of the last change (seconds since 1970) of each real folder in an open directory."""
+    with os.scandir(parent) as entries:
+        found: list[tuple[str, float]] = []
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if entry.is_dir(follow_symlinks=False):
+                    found.append((entry.name, entry.stat(follow_symlinks=False).st_mtime))
+        return found
+
+
 def remove_tree(parent: int, name: str) -> None:
     """Remove what `name` is in the open directory `parent`; a link goes, what it points at stays."""
     try:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from typing import Final
+from urllib.parse import unquote
 
 from apex_memory.domain.errors import PermanentError
 
@@ -39,6 +40,15 @@ def prefix_path(prefix: str) -> tuple[str, ...]:
     if len(names) > DEPTH:
         raise StagingKeyRejected(prefix, "expected at most tenant/source/data_id/name")
     return names
+
+
+def prefix_of(*names: str) -> str | None:
+    """The prefix whose folders have these names. None: a name was hashed, or none of ours is like this."""
+    try:
+        prefix = "/".join(unquote(name, errors="strict") for name in names)
+        return prefix if prefix_path(prefix) == names else None
+    except (UnicodeDecodeError, StagingKeyRejected):
+        return None
 
 
 def _names(key: str) -> tuple[str, ...]:

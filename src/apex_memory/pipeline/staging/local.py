@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import stat
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +12,14 @@ from typing import Final
 from uuid import uuid4
 
 from apex_memory.domain.errors import PermanentError, StagedObjectMissing, StoreUnavailable
-from apex_memory.pipeline.staging._folders import NO_FOLDER, opened, remove_tree, told_as_unavailable
-from apex_memory.pipeline.staging._keys import object_path, prefix_path
+from apex_memory.pipeline.staging._folders import (
+    NO_FOLDER,
+    folders_below,
+    opened,
+    remove_tree,
+    told_as_unavailable,
+)
+from apex_memory.pipeline.staging._keys import object_path, prefix_of, prefix_path
 
 MIN_FREE_BYTES: Final = 256 << 20
 
@@ -67,6 +74,11 @@ class LocalStaging:
         """Remove `tenant[/source[/data_id[/name]]]` and all below; nothing there is fine."""
         await asyncio.to_thread(self._remove, prefix_path(prefix))
 
+    async def folders(self, *, older_than_s: float, after: str | None, limit: int) -> Sequence[str]:
+        """Folders `tenant/source/data_id`; one with a part too long to be its own name is not listed."""
+        found = await asyncio.to_thread(self._folders, time.time() - older_than_s)
+        return sorted(prefix for prefix in found if after is None or prefix > after)[:limit]
+
     def _write(self, path: Sequence[str], data: bytes) -> None:
         *folders, name = path
         with told_as_unavailable(), opened(self._root, folders, create=True) as folder:
@@ -101,6 +113,21 @@ class LocalStaging:
                 if exc.errno == errno.ENOENT or exc.errno in NO_FOLDER:
                     return None
                 raise
+
+    def _folders(self, until: float) -> Sequence[str]:
+        found: list[str] = []
+        with told_as_unavailable():
+            for tenant, _ in self._below():
+                for source, _ in self._below(tenant):
+                    old = [name for name, changed in self._below(tenant, source) if changed <= until]
+                    prefixes = (prefix_of(tenant, source, name) for name in old)
+                    found += [prefix for prefix in prefixes if prefix is not None]
+        return found
+
+    def _below(self, *folders: str) -> Sequence[tuple[str, float]]:
+        with suppress(FileNotFoundError), opened(self._root, folders) as folder:
+            return folders_below(folder)
+        return ()
 
     def _remove(self, path: Sequence[str]) -> None:
         *folders, name = path

@@ -12,7 +12,7 @@ from apex_memory.domain.ids import entity_id, entity_key
 # The read filter. A version is seen at a snapshot if it had committed and was not yet superseded; judging by
 # "now" instead would tear an answer apart when a commit falls between the search and its validation.
 _VISIBLE: Final[LiteralString] = """
-    v.state = 'committed' AND v.commit_seq <= %(seq)s
+    v.state = 'committed' AND NOT v.tombstone AND v.commit_seq <= %(seq)s
     AND (v.superseded_seq IS NULL OR v.superseded_seq > %(seq)s)
 """
 
@@ -28,6 +28,10 @@ _WHERE: Final[LiteralString] = """
     AND (%(entity)s::uuid IS NULL OR EXISTS (
         SELECT 1 FROM mention AS m WHERE m.tenant_id = v.tenant_id AND m.item_id = v.item_id
         AND m.version = v.version AND m.entity_id = %(entity)s))
+"""
+
+_INCOMPLETE: Final = """
+SELECT DISTINCT store FROM rebuild WHERE tenant_id = %s AND finished_at IS NULL ORDER BY store
 """
 
 # Any term may match: a question rarely repeats every word of its answer. ts_rank with length normalisation
@@ -100,6 +104,11 @@ class PostgresArchive:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def incomplete(self, tenant_id: str) -> Sequence[str]:
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(_INCOMPLETE, (tenant_id,))
+            return [row["store"] async for row in cursor]
 
     async def lexical(
         self, tenant_id: str, query: str, *, seq: int, limit: int, where: SearchFilter

@@ -12,8 +12,10 @@ from psycopg.types.json import Jsonb
 from apex_memory.database import Connection, Database
 from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
 from apex_memory.domain.ids import entity_key
+from apex_memory.domain.upkeep import VersionPage, cursor_at, position_after
+from apex_memory.pipeline.stores import orphans
 
-_NAME: Final = "postgres"
+NAME: Final = "postgres"
 _TABLES: Final[tuple[LiteralString, ...]] = ("chunk", "mention", "claim", "sample")
 
 _CHUNKS: Final = """
@@ -46,7 +48,7 @@ INSERT INTO claim (tenant_id, claim_id, item_id, version, subject_id, predicate,
 SELECT %(tenant)s, * FROM unnest(
     %(claim_id)s::uuid[], %(item_id)s::uuid[], %(version)s::int[], %(subject_id)s::uuid[],
     %(predicate)s::text[], %(object_id)s::uuid[], %(value)s::text[], %(fact)s::text[],
-    %(valid_from)s::timestamptz[], %(valid_to)s::timestamptz[], %(confidence)s::real[], %(passage)s::int[])
+    %(valid_from)s::timestamptz[], %(valid_to)s::timestamptz[], %(confidence)s::float8[], %(passage)s::int[])
 ON CONFLICT DO NOTHING
 """
 
@@ -73,10 +75,26 @@ _DISCARD: Final[Sequence[LiteralString]] = [
 ]
 
 
+# Each table's index gives its first rows in order. The page ends at a version, of which the rest is skipped.
+_HELD: Final[LiteralString] = " UNION ALL ".join(
+    f"(SELECT item_id, version FROM {table} WHERE tenant_id = %(tenant)s "  # noqa: S608 - our constants
+    "AND (item_id, version) > (%(item)s, %(version)s) ORDER BY item_id, version LIMIT %(limit)s)"
+    for table in _TABLES
+)
+_VERSIONS: Final = _HELD + " ORDER BY item_id, version LIMIT %(limit)s"
+
+
+_VERSIONS_OF: Final[LiteralString] = " UNION ".join(
+    f"SELECT item_id, version FROM {table} "  # noqa: S608 - our constants
+    "WHERE tenant_id = %(tenant)s AND item_id = ANY(%(items)s)"
+    for table in _TABLES
+)
+
+
 class PostgresStore:
     """The port `Store` over PostgreSQL."""
 
-    name = _NAME
+    name = NAME
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -102,15 +120,36 @@ class PostgresStore:
         return {ref: Manifest.of(parts) for ref, parts in found.items()}
 
     async def discard(self, tenant_id: str, refs: Sequence[VersionRef]) -> None:
+        where = {"tenant": tenant_id, **_columns(refs)}
         async with self._database.transaction() as connection:
-            await _discard(connection, tenant_id, refs)
+            await _lock(connection, tenant_id, refs)
+            entities = await orphans.named_by(connection, where)
+            await _delete(connection, where)
+            await orphans.delete_orphans(connection, tenant_id, entities)
+
+    async def versions(self, tenant_id: str, *, after: str | None, limit: int) -> VersionPage:
+        start = position_after(after)
+        where = {"tenant": tenant_id, "item": start.item_id, "version": start.version, "limit": limit}
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(_VERSIONS, where)
+            refs = [VersionRef(item_id=row["item_id"], version=row["version"]) async for row in cursor]
+        following = cursor_at(refs[-1]) if len(refs) == limit else None
+        return VersionPage(refs=tuple(dict.fromkeys(refs)), after=following)
+
+    async def versions_of(self, tenant_id: str, items: Sequence[UUID]) -> Sequence[VersionRef]:
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(_VERSIONS_OF, {"tenant": tenant_id, "items": list(items)})
+            return [VersionRef(**row) async for row in cursor]
 
     async def ping(self) -> None:
         await self._database.ping()
 
 
 async def _prepare(connection: Connection, tenant_id: str, writes: Sequence[VersionedBundle]) -> None:
-    await _discard(connection, tenant_id, [w.ref for w in writes])
+    refs = [w.ref for w in writes]
+    await _lock(connection, tenant_id, refs)
+    await _delete(connection, {"tenant": tenant_id, **_columns(refs)})
+    await orphans.speaking(connection, tenant_id)
     steps: list[tuple[LiteralString, list[dict[str, Any]]]] = [
         (_ENTITIES, _entities(writes)),
         (_CHUNKS, list(chain.from_iterable(map(_chunks, writes)))),
@@ -124,12 +163,15 @@ async def _prepare(connection: Connection, tenant_id: str, writes: Sequence[Vers
             await connection.execute(statement, {"tenant": tenant_id, **columns})
 
 
-async def _discard(connection: Connection, tenant_id: str, refs: Sequence[VersionRef]) -> None:
+async def _lock(connection: Connection, tenant_id: str, refs: Sequence[VersionRef]) -> None:
     # Two writers of one version (a zombie and its successor) would delete each other's rows crosswise.
     locks = sorted(_lock_key(tenant_id, ref) for ref in refs)
     await connection.execute("SELECT pg_advisory_xact_lock(k) FROM unnest(%s::bigint[]) AS k", (locks,))
+
+
+async def _delete(connection: Connection, where: dict[str, Any]) -> None:
     for statement in _DISCARD:
-        await connection.execute(statement, {"tenant": tenant_id, **_columns(refs)})
+        await connection.execute(statement, where)
 
 
 def _lock_key(tenant_id: str, ref: VersionRef) -> int:

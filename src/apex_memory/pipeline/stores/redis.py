@@ -1,7 +1,8 @@
 """Bytes under a tenant's key in, the same bytes out while Redis has them; an outage is a miss."""
 
+import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -16,8 +17,16 @@ from apex_memory.domain.errors import StoreUnavailable
 NAME: Final = "redis"
 # A cache that is slower than what it saves is worth nothing.
 TIMEOUT_S: Final = 0.2
+KEYS_A_CALL: Final = 1_000
 # An outage shows as one line, not as one a request.
 QUIET_S: Final = 10.0
+#: Whatever goes wrong with Redis. A reply that is not its protocol leaves the driver as a plain ValueError or
+#: TypeError: it was about to make a number or a key of it.
+OUTAGE: Final = (RedisError, ValueError, TypeError)
+
+_SEAL_BYTES: Final = 16
+#: Another number makes everything that was kept before a miss.
+_SEAL_VERSION: Final = b"apex cache 1"
 
 _log = structlog.get_logger()
 
@@ -30,7 +39,11 @@ def open_redis(url: str, *, timeout_s: float = TIMEOUT_S) -> Redis:
 
 
 class RedisCache:
-    """Implements `ports.Cache`. `clock` gives seconds, for the pause between two lines of an outage."""
+    """Implements `ports.Cache`. `clock` gives seconds, for the pause between two lines of an outage.
+
+    A value is kept behind a seal over its key and itself. Whatever else comes back is a miss: a reply to
+    another question, another tenant's value under our key, half a value.
+    """
 
     name = NAME
 
@@ -40,33 +53,69 @@ class RedisCache:
         self._quiet_until = float("-inf")
 
     async def get(self, tenant_id: str, key: str) -> bytes | None:
+        place = key_of(tenant_id, key)
         try:
-            value = await self._client.get(_key(tenant_id, key))
-        except RedisError as exc:
+            kept = await self._client.get(place)
+        except OUTAGE as exc:
             self._missed(exc)
             return None
         # Never text: the client does not decode.
-        return value if isinstance(value, bytes) else None
+        return _unsealed(place, kept) if isinstance(kept, bytes) else None
 
     async def put(self, tenant_id: str, key: str, value: bytes, *, ttl_s: int) -> bool:
+        place = key_of(tenant_id, key)
         try:
-            return bool(await self._client.set(_key(tenant_id, key), value, ex=ttl_s))
-        except RedisError as exc:
+            return bool(await self._client.set(place, _seal(place, value) + value, ex=ttl_s))
+        except OUTAGE as exc:
             self._missed(exc)
             return False
+
+    async def keys(self, tenant_id: str) -> Sequence[str]:
+        return [place.removeprefix(key_of(tenant_id, "")) for place in await self._places(tenant_id)]
+
+    async def forget(self, tenant_id: str) -> None:
+        places = await self._places(tenant_id)
+        try:
+            for start in range(0, len(places), KEYS_A_CALL):
+                await self._client.unlink(*places[start : start + KEYS_A_CALL])
+        except OUTAGE as exc:
+            raise StoreUnavailable(NAME, str(exc)) from exc
+
+    async def _places(self, tenant_id: str) -> Sequence[str]:
+        # No pattern: quoted, a tenant has no character that one gives a meaning to.
+        pattern = key_of(tenant_id, "*")
+        try:
+            found: AsyncIterator[bytes] = self._client.scan_iter(match=pattern, count=KEYS_A_CALL)  # pyright: ignore[reportUnknownMemberType] - as above
+            return [place.decode() async for place in found]
+        except OUTAGE as exc:
+            raise StoreUnavailable(NAME, str(exc)) from exc
 
     async def ping(self) -> None:
         try:
             await self._client.ping()  # pyright: ignore[reportUnknownMemberType] - as above
-        except RedisError as exc:
+        except OUTAGE as exc:
             raise StoreUnavailable(NAME, str(exc)) from exc
 
-    def _missed(self, exc: RedisError) -> None:
+    def _missed(self, exc: Exception) -> None:
         if self._clock() >= self._quiet_until:
             self._quiet_until = self._clock() + QUIET_S
             _log.warning("cache.unavailable", reason=str(exc))
 
 
-def _key(tenant_id: str, key: str) -> str:
+def key_of(tenant_id: str, key: str) -> str:
+    """Where a tenant's key lies in Redis."""
     # Quoted, a tenant has no colon of its own: "a" with "b:c" and "a:b" with "c" stay apart.
     return f"t:{quote(tenant_id, safe='')}:{key}"
+
+
+def _unsealed(place: str, kept: bytes) -> bytes | None:
+    seal, value = kept[:_SEAL_BYTES], kept[_SEAL_BYTES:]
+    return value if seal == _seal(place, value) else None
+
+
+def _seal(place: str, value: bytes) -> bytes:
+    digest = hashlib.blake2b(digest_size=_SEAL_BYTES, person=_SEAL_VERSION)
+    # A place holds no zero byte, so the two cannot be mistaken for one another.
+    digest.update(place.encode() + b"\0")
+    digest.update(value)
+    return digest.digest()

@@ -3,14 +3,20 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from apex_memory.database import Database
+from apex_memory.failpoints import with_failpoints
+from apex_memory.pipeline.stores.guarded import guarded
+from apex_memory.pipeline.stores.leases import RedisLeases
 from apex_memory.pipeline.stores.neo4j import Neo4jStore, open_neo4j
 from apex_memory.pipeline.stores.postgres import PostgresStore
 from apex_memory.pipeline.stores.qdrant import QdrantStore, open_qdrant
 from apex_memory.pipeline.stores.redis import RedisCache, open_redis
-from apex_memory.ports import Cache, Embedder, Store
+from apex_memory.ports import Cache, Embedder, Leases, Store
 from apex_memory.settings import Settings
+
+S = TypeVar("S", bound=Store)
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,9 @@ async def open_stores(
         qdrant = open_qdrant(settings.qdrant_url, api_key=settings.qdrant_api_key)
         try:
             yield Stores(
-                postgres=PostgresStore(database),
-                qdrant=QdrantStore(qdrant, embedder_id=embedder.id, dim=embedder.dim),
-                neo4j=Neo4jStore(neo4j),
+                postgres=_opened(PostgresStore(database), settings),
+                qdrant=_opened(QdrantStore(qdrant, embedder_id=embedder.id, dim=embedder.dim), settings),
+                neo4j=_opened(Neo4jStore(neo4j), settings),
             )
         finally:
             await qdrant.close()
@@ -48,3 +54,15 @@ async def open_cache(settings: Settings) -> AsyncGenerator[Cache, None]:
     """Redis, for who can do without it."""
     async with open_redis(settings.redis_url) as redis:
         yield RedisCache(redis)
+
+
+@asynccontextmanager
+async def open_leases(settings: Settings) -> AsyncGenerator[Leases, None]:
+    """Redis, for who does work twice without it, and no worse."""
+    async with open_redis(settings.redis_url) as redis:
+        yield RedisLeases(redis)
+
+
+def _opened(store: S, settings: Settings) -> S:
+    failing = with_failpoints(store.name, store, settings.failpoints)
+    return guarded(failing, read_deadline_s=settings.read_deadline_s)

@@ -1,6 +1,6 @@
 """Versioned bundles in, the parameter rows of the Cypher statements out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
@@ -66,6 +66,25 @@ def statement_rows(writes: Sequence[VersionedBundle]) -> Sequence[Row]:
         for write, claim_id, claim in _claims(writes)
         if not claim.object
     ]
+
+
+def said_by(tenant_id: str, write: VersionedBundle) -> Sequence[Row]:
+    """The relationships of a version as the graph is to hold them, each with its ends, in a stable order."""
+    rows = (
+        *({**row, "of": row["entity_id"]} for row in mention_rows([write])),
+        *({**row, "of": row["subject_id"]} for row in statement_rows([write])),
+        *({**row, "of": row["subject_id"], "object": row["object_id"]} for row in relation_rows([write])),
+    )
+    ends = ("entity_id", "subject_id", "object_id")
+    return in_order(
+        {name: value for name, value in row.items() if value is not None and name not in ends}
+        | {"tenant_id": tenant_id}
+        for row in rows
+    )
+
+
+def in_order(said: Iterable[Row]) -> Sequence[Row]:
+    return sorted(said, key=lambda row: str(row.get("mention_id") or row.get("claim_id")))
 
 
 def _mentioned_or_claimed_about(write: VersionedBundle) -> Iterator[EntityRef]:

@@ -153,6 +153,60 @@ RETURN v.item_id AS item_id, v.version AS version,
     } AS part_ids
 """
 
+# Of an entity only its id: nobody reads type and key here, and writing the version again would not set them.
+SAID: Final = """
+UNWIND $versions AS v
+MATCH (p:Episode {tenant_id: $tenant, item_id: v.item_id, version: v.version})
+USING INDEX SEEK p:Episode(tenant_id, item_id, version)
+MATCH (p)-[r:MENTIONS|STATES]->(e:Entity)
+RETURN v.item_id AS item_id, v.version AS version, properties(r) AS said, e.entity_id AS of, null AS object
+UNION ALL
+UNWIND $versions AS v
+MATCH (subject:Entity)-[r:RELATES_TO]->(object:Entity)
+USING INDEX SEEK r:RELATES_TO(tenant_id, item_id, version)
+WHERE r.tenant_id = $tenant AND r.item_id = v.item_id AND r.version = v.version
+RETURN v.item_id AS item_id, v.version AS version, properties(r) AS said,
+       subject.entity_id AS of, object.entity_id AS object
+"""
+
+# A write is one transaction that begins with its episode, so no fault of ours leaves a relationship without
+# one. Relationships are listed all the same: what a bug, a hand or a restored copy left must be found too.
+# MENTIONS and STATES cannot be without their episode.
+VERSIONS: Final = """
+CALL () {
+    MATCH (p:Episode)
+    USING INDEX SEEK p:Episode(tenant_id, item_id, version)
+    WHERE p.tenant_id = $tenant AND p.item_id >= $item_id AND p.version IS NOT NULL
+      AND (p.item_id > $item_id OR p.version > $version)
+    RETURN p.item_id AS item_id, p.version AS version
+    ORDER BY p.item_id, p.version LIMIT $limit
+    UNION ALL
+    MATCH (:Entity)-[r:RELATES_TO]->(:Entity)
+    USING INDEX SEEK r:RELATES_TO(tenant_id, item_id, version)
+    WHERE r.tenant_id = $tenant AND r.item_id >= $item_id AND r.version IS NOT NULL
+      AND (r.item_id > $item_id OR r.version > $version)
+    RETURN r.item_id AS item_id, r.version AS version
+    ORDER BY r.item_id, r.version LIMIT $limit
+}
+RETURN item_id, version ORDER BY item_id, version LIMIT $limit
+"""
+
+VERSIONS_OF: Final = """
+UNWIND $item_ids AS item_id
+CALL (item_id) {
+    MATCH (p:Episode)
+    USING INDEX SEEK p:Episode(tenant_id, item_id, version)
+    WHERE p.tenant_id = $tenant AND p.item_id = item_id AND p.version IS NOT NULL
+    RETURN p.version AS version
+    UNION
+    MATCH (:Entity)-[r:RELATES_TO]->(:Entity)
+    USING INDEX SEEK r:RELATES_TO(tenant_id, item_id, version)
+    WHERE r.tenant_id = $tenant AND r.item_id = item_id AND r.version IS NOT NULL
+    RETURN r.version AS version
+}
+RETURN item_id, version
+"""
+
 # `share` bounds what is read around one entity. A chain of relationships is read from its newest, so what
 # is cut off at a very busy entity is old.
 CLAIMS_AROUND: Final = """

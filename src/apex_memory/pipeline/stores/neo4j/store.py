@@ -6,9 +6,11 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from neo4j import AsyncDriver, AsyncGraphDatabase, NotificationMinimumSeverity
+from neo4j.time import DateTime
 from pydantic import SecretStr
 
 from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
+from apex_memory.domain.upkeep import VersionPage, cursor_at, position_after
 from apex_memory.pipeline.stores.neo4j import rows, statements, writing
 from apex_memory.pipeline.stores.neo4j.transactions import NAME, Transactions
 
@@ -38,7 +40,7 @@ def open_neo4j(url: str, *, user: str = "neo4j", password: SecretStr | None = No
 
 
 class Neo4jStore:
-    """Implements `ports.Store` and `ports.GraphSearcher`."""
+    """Implements `ports.Projection` and `ports.GraphSearcher`."""
 
     name = NAME
 
@@ -74,6 +76,32 @@ class Neo4jStore:
         for chunk in _chunks(refs):
             await self._transactions.write(partial(writing.delete, tenant_id, chunk))
 
+    async def versions(self, tenant_id: str, *, after: str | None, limit: int) -> VersionPage:
+        start = position_after(after)
+        where = {
+            "tenant": tenant_id,
+            "item_id": str(start.item_id),
+            "version": start.version,
+            "limit": limit,
+        }
+        found = await self._transactions.read_written(statements.VERSIONS, where)
+        refs = [VersionRef(item_id=UUID(record["item_id"]), version=record["version"]) for record in found]
+        following = cursor_at(refs[-1]) if len(refs) == limit else None
+        return VersionPage(refs=tuple(dict.fromkeys(refs)), after=following)
+
+    async def versions_of(self, tenant_id: str, items: Sequence[UUID]) -> Sequence[VersionRef]:
+        where = {"tenant": tenant_id, "item_ids": [str(item) for item in items]}
+        found = await self._transactions.read_written(statements.VERSIONS_OF, where)
+        return [VersionRef(item_id=UUID(record["item_id"]), version=record["version"]) for record in found]
+
+    async def altered(self, writes: Sequence[VersionedBundle]) -> Sequence[VersionRef]:
+        different: list[VersionRef] = []
+        for tenant_id, of_tenant in _by_tenant(writes).items():
+            for chunk in _chunks(of_tenant):
+                held = await self._said(tenant_id, [write.ref for write in chunk])
+                different += [w.ref for w in chunk if held[w.ref] != rows.said_by(tenant_id, w)]
+        return different
+
     async def ping(self) -> None:
         await self._pings.read_written(statements.PING, {})
 
@@ -99,6 +127,21 @@ class Neo4jStore:
             walked |= frontier
             frontier = {entity_id for others in reached["others"] for entity_id in others} - walked
         return list(found)
+
+    async def _said(
+        self, tenant_id: str, refs: Sequence[VersionRef]
+    ) -> Mapping[VersionRef, Sequence[rows.Row]]:
+        said: dict[VersionRef, list[rows.Row]] = {ref: [] for ref in refs}
+        where = {"tenant": tenant_id, "versions": rows.version_rows(refs)}
+        for record in await self._transactions.read_written(statements.SAID, where):
+            ref = VersionRef(item_id=UUID(record["item_id"]), version=record["version"])
+            ends = {end: record[end] for end in ("of", "object") if record[end] is not None}
+            said[ref].append({name: _plain(value) for name, value in record["said"].items()} | ends)
+        return {ref: rows.in_order(relationships) for ref, relationships in said.items()}
+
+
+def _plain(value: object) -> object:
+    return value.to_native() if isinstance(value, DateTime) else value
 
 
 def _by_tenant(writes: Sequence[VersionedBundle]) -> Mapping[str, Sequence[VersionedBundle]]:

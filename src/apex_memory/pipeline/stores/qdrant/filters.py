@@ -25,6 +25,15 @@ def versions(tenant_id: str, refs: Sequence[VersionRef]) -> models.Filter:
     return _within(tenant_id, any_of=[_version(ref) for ref in refs])
 
 
+def everything(tenant_id: str) -> models.Filter:
+    return _within(tenant_id)
+
+
+def items(tenant_id: str, item_ids: Sequence[UUID]) -> models.Filter:
+    """Every version of these items."""
+    return _within(tenant_id, all_of=[_is_any("item_id", [str(item) for item in item_ids])])
+
+
 def strays(tenant_id: str, refs: Sequence[VersionRef], points: Iterable[UUID]) -> models.Filter:
     """Whatever these versions hold beside these points."""
     expected = models.HasIdCondition(has_id=[str(point) for point in points])

@@ -16,6 +16,7 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 from apex_memory.domain.answers import Candidate, SearchFilter
 from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
 from apex_memory.domain.errors import EmbedderMismatch
+from apex_memory.domain.upkeep import VersionPage
 from apex_memory.pipeline.stores.qdrant import filters
 from apex_memory.pipeline.stores.qdrant.connection import NAME, outages_named
 
@@ -31,7 +32,7 @@ _T = TypeVar("_T")
 
 
 class QdrantStore:
-    """Implements `ports.Store` and `ports.VectorSearcher`: one collection an embedder, for all tenants."""
+    """Implements `ports.Projection` and `ports.VectorSearcher`: a collection an embedder, for all tenants."""
 
     name = NAME
 
@@ -78,6 +79,42 @@ class QdrantStore:
         with outages_named():
             for chunk in _batches(refs, VERSIONS_A_REQUEST):
                 await self._delete(filters.versions(tenant_id, chunk))
+
+    async def versions(self, tenant_id: str, *, after: str | None, limit: int) -> VersionPage:
+        """A page is `limit` points; where a version has more, it comes again on the next."""
+        with outages_named():
+            page, following = await self._client.scroll(
+                self._collection,
+                scroll_filter=filters.everything(tenant_id),
+                limit=limit,
+                offset=after,
+                with_payload=["item_id", "version"],
+            )
+        refs = dict.fromkeys(VersionRef(**(point.payload or {})) for point in page)
+        return VersionPage(refs=tuple(refs), after=None if following is None else str(following))
+
+    async def versions_of(self, tenant_id: str, items: Sequence[UUID]) -> Sequence[VersionRef]:
+        with outages_named():
+            held = {
+                ref: None
+                for chunk in _batches(items, VERSIONS_A_REQUEST)
+                async for ref, _ in self._held(filters.items(tenant_id, chunk))
+            }
+        return list(held)
+
+    async def altered(self, writes: Sequence[VersionedBundle]) -> Sequence[VersionRef]:
+        different: dict[VersionRef, None] = {}
+        points = [(write.ref, point) for write in writes for point in _points(write)]
+        with outages_named():
+            for batch in _batches(points, POINTS_A_REQUEST):
+                found = await self._client.retrieve(
+                    self._collection, [point.id for _, point in batch], with_payload=True, with_vectors=True
+                )
+                held = {str(record.id): record for record in found}
+                for ref, point in batch:
+                    if not _alike(held.get(str(point.id)), point):
+                        different[ref] = None
+        return list(different)
 
     async def ping(self) -> None:
         with outages_named():
@@ -159,6 +196,20 @@ def _points(write: VersionedBundle) -> Sequence[models.PointStruct]:
         )
         for point, chunk, vector in zip(write.point_ids, write.chunk_ids, write.vectors, strict=True)
     ]
+
+
+def _alike(held: models.Record | None, written: models.PointStruct) -> bool:
+    if held is None or held.payload != written.payload:
+        return False
+    mine, theirs = written.vector, held.vector
+    if not isinstance(mine, dict) or not isinstance(theirs, dict) or VECTOR not in theirs:
+        return False
+    # Qdrant normalises what it is given; the last bit may differ.
+    return np.allclose(_as_array(mine[VECTOR]), _as_array(theirs[VECTOR]), rtol=0, atol=1e-6)
+
+
+def _as_array(vector: object) -> NDArray[np.float32]:
+    return np.asarray(vector, dtype=np.float32)
 
 
 def _batches(things: Sequence[_T], size: int) -> Generator[Sequence[_T]]:

@@ -1,0 +1,122 @@
+"""A scene, a deck and a probe in, faults done one hand after the other and how soon it recovered out."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import orjson
+from tests.chaos.campaign.clients import Workload, Writer
+from tests.chaos.campaign.deck import Deck
+from tests.chaos.campaign.faults import NotDone, Scene, happen
+from tests.chaos.campaign.matrix import Cell
+
+from apex_memory.bootstrap.memory import Memory
+from apex_memory.domain.errors import ApexError
+
+#: How many faults at once. After a single one we wait until the product has recovered, which tells how long
+#: that takes; after several we go on soon, recovered or not.
+HANDS: Final = (1, 1, 2, 3, 4, 5)
+RECOVERY_PATIENCE_S: Final = 60.0
+BREATH_S: Final = 2.0
+_STAGGER_S: Final = 0.6
+_LOOK_S: Final = 0.02
+_PROBE_EVERY_S: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Done:
+    """One fault that happened. recovered_s: from its end to the commit of a write that began after it.
+
+    alone: no other fault happened meanwhile, so that the recovery is from this one.
+    """
+
+    cell: str
+    fault: str
+    target: str
+    outcome: str
+    begun: float
+    lasted_s: float
+    alone: bool
+    recovered_s: float | None
+
+
+class Nemesis:
+    """Goes on until told to stop; each hand ends with a fresh write that commits."""
+
+    def __init__(
+        self, scene: Scene, deck: Deck, workload: Workload, direct: Memory, *, log: Path, seed: str
+    ) -> None:
+        self._scene = scene
+        self._deck = deck
+        self._workload = workload
+        self._direct = direct
+        self._log = log
+        self._chance = random.Random(f"{seed} nemesis")
+        self.skipped = 0
+
+    async def play(self, most: int, *, on_done: Callable[[Sequence[Done]], None]) -> None:
+        """One hand. A fault that found nothing to act on is not counted."""
+        hand = self._deck.hand(min(most, self._chance.choice(HANDS)))
+        happened = [done for done in await asyncio.gather(*map(self._one, hand)) if done]
+        self.skipped += len(hand) - len(happened)
+        if not happened:
+            return
+        alone = len(hand) == 1
+        recovered_s = await self.recovered(RECOVERY_PATIENCE_S if alone else BREATH_S)
+        told = [
+            Done(
+                cell=cell.name,
+                fault=cell.fault,
+                target=cell.target,
+                outcome=cell.outcome,
+                begun=begun,
+                lasted_s=round(lasted_s, 3),
+                alone=alone,
+                recovered_s=recovered_s,
+            )
+            for cell, begun, lasted_s in happened
+        ]
+        with self._log.open("ab") as file:
+            file.writelines(orjson.dumps(asdict(done)) + b"\n" for done in told)
+        on_done(told)
+
+    async def _one(self, cell: Cell) -> tuple[Cell, float, float] | None:
+        await asyncio.sleep(self._chance.uniform(0, _STAGGER_S))
+        begun, clock = time.time(), time.monotonic()
+        try:
+            await happen(self._scene, cell)
+        except NotDone:
+            return None
+        return cell, begun, time.monotonic() - clock
+
+    async def recovered(self, patience_s: float = RECOVERY_PATIENCE_S) -> float | None:
+        """Seconds until a fresh write has committed; None: not in time."""
+        begun = time.monotonic()
+        probe = self._chance.choice(self._workload.probes)
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._commit(probe)
+        except TimeoutError:
+            return None
+        return round(time.monotonic() - begun, 3)
+
+    async def _commit(self, probe: Writer) -> None:
+        tenant = probe.tenant
+        item = self._chance.choice(tenant.hot)
+        write, ingestion = await probe.write(item, tries_every_s=_PROBE_EVERY_S)
+        while not await self._is_done(tenant.tenant_id, ingestion):
+            await asyncio.sleep(_LOOK_S)
+        await probe.settle(write, ingestion)
+
+    async def _is_done(self, tenant_id: str, ingestion: str) -> bool:
+        """Asked beside the links, so that the answer does not wait for a broken one."""
+        try:
+            told = await self._direct.inbox.ingestion(tenant_id, UUID(ingestion))
+        except ApexError:
+            return False
+        return told.state == "done"
