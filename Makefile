@@ -7,7 +7,7 @@ UV := .tools/bin/uv
 RUN := $(UV) run --locked --no-sync
 PYTEST := $(RUN) pytest
 
-.PHONY: help demo test check unit integration chaos bench install down clean
+.PHONY: help demo test check unit integration chaos chaos-tests bench install down clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ demo: install  ## Install what is missing, start everything, ingest the examples
 	@$(RUN) apex dev up
 	@$(RUN) apex demo
 
-test: install check unit integration chaos  ## Everything that must pass before a change lands
+test: install check unit integration chaos-tests  ## Everything that must pass before a change lands
 
 check: .venv/.synced  ## Style, types and layers: ruff, pyright strict, import-linter
 	$(RUN) ruff check
@@ -30,8 +30,11 @@ unit: .venv/.synced  ## Tests that need no service
 integration: install  ## Tests against the real services, started for the run
 	$(PYTEST) tests/integration -n 2
 
-chaos: install  ## Kill every service and worker in turn while the product works
+chaos-tests: install  ## Tests that kill, freeze and cut off the real services, and a short campaign
 	$(PYTEST) tests/chaos
+
+chaos: install  ## A campaign of 300 faults with a report, within 15 minutes; FAULTS=3000 SEED=7 goes on for hours
+	@$(RUN) python -m tests.chaos.campaign run $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
 
 bench: install  ## Figures, as ratios within one run
 	@$(RUN) apex dev up

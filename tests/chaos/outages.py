@@ -1,6 +1,7 @@
 """The stack's settings in, the product behind wires that a test can cut out, and what to look at it with."""
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ class Scene:
 
     async def workflow(self, tenant: str, event_id: UUID) -> WorkflowHandle[Any, Any]:
         """The ingestion's workflow, once it has one."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(90):
             while True:
                 ingestion = await self.memory.inbox.ingestion(tenant, event_id)
                 if ingestion.workflow_id:
@@ -92,6 +93,7 @@ async def scene(settings: Settings, temporal: Client) -> AsyncGenerator[Scene, N
         embedder = await stack.enter_async_context(open_embedder(settings, database))
         stores = await stack.enter_async_context(open_stores(settings, database, embedder))
         yield Scene(memory=memory, stores=stores, wired=wired, links=links, temporal=temporal)
+    gc.collect()
 
 
 class Interrupted(Misbehaving):
@@ -119,7 +121,7 @@ class Interrupted(Misbehaving):
 
 async def failing(handle: WorkflowHandle[Any, Any], activity: str, *, attempts: int = 1) -> Failure:
     """The last failure of a pending activity, once it has failed that often."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(90):
         while True:
             description = await handle.describe()
             for pending in description.raw_description.pending_activities:

@@ -38,7 +38,9 @@ class CacheContract:
         assert await cache.get(fresh_tenant(), "b:answer") is None
         assert await cache.get(f"{tenant}:b", "answer") is None
 
-    async def test_what_is_kept_for_a_tenant_is_named_and_dropped_and_nobody_elses(self, cache: Cache) -> None:
+    async def test_what_is_kept_for_a_tenant_is_named_and_dropped_and_nobody_elses(
+        self, cache: Cache
+    ) -> None:
         tenant, other = fresh_tenant(), fresh_tenant()
         for key in (names := {"item:1:v2", "answer:3:x", "with spaces and *"}):
             await cache.put(tenant, key, BINARY, ttl_s=60)
@@ -56,9 +58,7 @@ class CacheContract:
     async def test_more_keys_than_fit_into_one_call_are_dropped(self, cache: Cache) -> None:
         tenant = fresh_tenant()
         for n in range(0, 1_200, 50):
-            await asyncio.gather(
-                *(cache.put(tenant, f"answer:{n + m}:x", b"", ttl_s=60) for m in range(50))
-            )
+            await asyncio.gather(*(cache.put(tenant, f"answer:{n + m}:x", b"", ttl_s=60) for m in range(50)))
 
         assert len(await cache.keys(tenant)) == 1_200
         await cache.forget(tenant)

@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection, sql
-from qdrant_client import models
 from temporalio.client import Client
 
 from apex_memory.pipeline.stores.neo4j import open_neo4j
@@ -74,7 +73,7 @@ async def points(settings: Settings) -> list[bytes]:
     dumped: list[bytes] = []
     try:
         for collection in (await client.get_collections()).collections:
-            offset: models.ExtendedPointId | None = None
+            offset: Any = None
             while True:
                 page, offset = await client.scroll(
                     collection.name, limit=1000, offset=offset, with_payload=True, with_vectors=True
@@ -91,10 +90,10 @@ async def cache(settings: Settings) -> list[bytes]:
     """Every key, and every value as Redis would write it to disk."""
     dumped: list[bytes] = []
     async with open_redis(settings.redis_url, timeout_s=5.0) as client:
-        keys: list[bytes] = await client.keys("*")  # pyright: ignore[reportUnknownMemberType] - its options are untyped
+        keys: list[Any] = await client.keys("*")  # pyright: ignore[reportUnknownMemberType] - its options are untyped
         for key in keys:
             # DUMP alone may compress a value; GET alone cannot read what is no string.
-            kind: bytes = await client.type(key)
+            kind: Any = await client.type(key)
             value: Any = await (client.get(key) if kind == b"string" else client.dump(key))
             dumped.append(key + b"=" + (value or b""))
     return dumped

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from random import Random
 from typing import Final
 from uuid import UUID
 
@@ -15,15 +14,14 @@ from tests.simulation.workers import Activities
 
 from apex_memory.activities.comparing import Comparing
 from apex_memory.activities.maintain import MaintainActivities
+from apex_memory.activities.reconcile import ReconcileActivities
 from apex_memory.activities.stage import StageActivities, staged_batch
 from apex_memory.activities.upkeep import UpkeepActivities, UpkeepAges
 from apex_memory.activities.write import WriteActivities
 from apex_memory.domain.bundles import Bundle, VersionedBundle, VersionRef
 from apex_memory.domain.documents import ParsedDocument, Passage
 from apex_memory.domain.messages import IngestBatch, StagedBatch
-from apex_memory.domain.reconciling import Stretch
 from apex_memory.domain.staged import BUNDLES, VECTORS
-from apex_memory.domain.upkeep import UpkeepRun
 from apex_memory.ports import Parser
 from apex_memory.testing import MemoryLeases, MemoryStaging, MemoryStore, MemoryWorkflows
 from apex_memory.workflows.ingest import Preparation
@@ -40,16 +38,14 @@ PREPARATION: Final = Preparation(stage="stage_bundles_activity", read=(), embed=
 class MachineRoom:
     """What the workers share: servers, and the network between. `activities` is a process that starts."""
 
-    def __init__(self, facts: Facts, network: Network, workflows: MemoryWorkflows, random: Random) -> None:
+    def __init__(self, facts: Facts, network: Network, workflows: MemoryWorkflows) -> None:
         self.ledger = DistantLedger(facts.ledger, network, acknowledged=facts.acknowledged)
         self._facts = facts
-        self._random = random
         self._workflows = workflows
         self._inbox = DistantInbox(facts.ledger, network)
         self._stores = [DistantStore(store, network) for store in facts.stores]
         self._staging = MemoryStaging(clock=facts.now)
         self._leases = MemoryLeases(clock=facts.now)
-        self._rebuilds = _Rebuilds()
         self._bundles: dict[UUID, Sequence[Sent]] = {}
 
     def take_in(self, batch: IngestBatch, events: Sequence[Sent]) -> None:
@@ -78,6 +74,16 @@ class MachineRoom:
             ages=AGES,
         )
         names = [store.name for store in self._stores]
+        comparing = Comparing(
+            upkeep=self.ledger,
+            canon=_Canon(self._facts.stores[0]),
+            rebuilds=_Rebuilds(),
+            stores=self._stores,
+            projections=self._stores[1:],
+            zombie_window_s=WINDOW_S,
+            sample_every=1,
+        )
+        reconcile = ReconcileActivities(comparing=comparing, upkeep=self.ledger, stores=names)
         prepares = zip(names, write.prepare_activities(), strict=True)
         discards = zip(names, maintain.discard_activities(), strict=True)
         return {
@@ -94,7 +100,7 @@ class MachineRoom:
             "reap_batches_activity": upkeep.reap_batches_activity,
             "sweep_leftovers_activity": upkeep.sweep_leftovers_activity,
             "collect_garbage_activity": upkeep.collect_garbage_activity,
-            RECONCILE: self._reconcile,
+            RECONCILE: reconcile.reconcile_stores_activity,
         }
 
     async def _stage(self, batch: IngestBatch) -> StagedBatch:
@@ -106,24 +112,6 @@ class MachineRoom:
 
     async def _embed(self, staged: StagedBatch) -> None:
         """The vectors were staged with the bundles."""
-
-    async def _reconcile(self, run: UpkeepRun) -> UpkeepRun:
-        comparing = Comparing(
-            upkeep=self.ledger,
-            canon=_Canon(self._facts.stores[0]),
-            rebuilds=self._rebuilds,
-            stores=self._stores,
-            projections=self._stores[1:],
-            zombie_window_s=WINDOW_S,
-        )
-        for tenant_id in await self.ledger.tenants():
-            for store in self._stores:
-                at = await comparing.begin(
-                    tenant_id, store.name, comparison_id=UUID(int=self._random.getrandbits(128))
-                )
-                while at.stretch is not Stretch.DONE:
-                    at = await comparing.step(at)
-        return run
 
 
 class _Canon:

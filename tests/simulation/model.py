@@ -1,8 +1,9 @@
 """A small protocol and the rules it keeps in, every state that it can reach judged out.
 
-One item, of which version 1 is committed, and two stores. Writers allocate, write, verify, commit, give up at any
-point and take back; every write may happen once more later; a commit may land late, and its answer may be
-lost; the item may be deleted; garbage is collected; a reader takes a snapshot, searches both stores, validates.
+One item, of which version 1 is committed, and two stores. Writers allocate, write, verify, commit, give up at
+any point and take back; every write may happen once more later; a commit may land late, and its answer may
+be lost; the item may be deleted; garbage is collected; a reader takes a snapshot, searches both stores and
+validates.
 """
 
 from collections import deque
@@ -87,6 +88,7 @@ class Size:
     rounds: int
     deletion: bool
     reader: bool
+    zombies: bool
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def _written(
         return
     for store in (0, 1):
         # The first time while it writes, and once more at any time after.
-        if (step is Step.WRITING and not writer.sent[store]) or writer.sent[store] == 1:
+        if (step is Step.WRITING and not writer.sent[store]) or (size.zombies and writer.sent[store] == 1):
             sent = _put(writer.sent, store, writer.sent[store] + 1)
             held = _put(state.stores, store, state.stores[store] | bit)
             yield f"writes to {store}", (state._replace(stores=held), writer._replace(sent=sent))

@@ -77,9 +77,9 @@ CALLER: ContextVar[Caller | None] = ContextVar("CALLER", default=None)
 
 
 class Network:
-    """Between callers and servers. `applied` is called after each thing that a server did."""
+    """Between callers and servers. `applied` is told which server has changed something."""
 
-    def __init__(self, random: Random, *, clock: Callable[[], float], applied: Callable[[], None]) -> None:
+    def __init__(self, random: Random, *, clock: Callable[[], float], applied: Callable[[str], None]) -> None:
         self.weather = STORMY
         self.counts: dict[str, int] = {}
         self._random = random
@@ -142,7 +142,7 @@ class Network:
             return await do()
         finally:
             if changes:
-                self._applied()
+                self._applied(server)
 
     async def _pass(self) -> None:
         await asyncio.sleep(self._latency())

@@ -88,6 +88,8 @@ class SimulatedSteps:
         self._random = random
         self._cancelled: str | None = None
         self.cancelled_at: float | None = None
+        #: The activities that are under way.
+        self.at: list[str] = []
         self._terminated = asyncio.Event()
 
     @property
@@ -108,6 +110,8 @@ class SimulatedSteps:
         del queue, summary
         cancel = asyncio.Event()
         execution = asyncio.ensure_future(self._execute(name, argument, cancel))
+        self.at.append(name)
+        execution.add_done_callback(lambda _: self.at.remove(name))
         while True:
             try:
                 answer = await asyncio.shield(execution)

@@ -1,6 +1,7 @@
 """A seed in, a world out: real protocol code over simulated servers, and all that can happen to it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -68,9 +69,10 @@ class World:
         self.bugs: list[BaseException] = []
         self.network = Network(self.random, clock=self.loop.time, applied=self._look)
         self.runs: list[Run] = []
+        self.ends = Counter[WorkflowState]()
         self._visible = visible
         self._workflows = MemoryWorkflows()
-        self._room = MachineRoom(self.facts, self.network, self._workflows, self.random)
+        self._room = MachineRoom(self.facts, self.network, self._workflows)
         self.workers = tuple(Worker(self._room.activities, clock=self.loop.time) for _ in range(3))
         self._background: set[asyncio.Task[None]] = set()
         self._answers: dict[tuple[str, int], frozenset[VersionRef]] = {}
@@ -126,16 +128,16 @@ class World:
         """Delete an item; asked again until it is answered."""
         self._spawn(self._bury(tenant_id, item_of(tenant_id, item), self._uuid()))
 
-    def cancel(self, number: int) -> None:
-        """An operator cancels an ingestion, wherever it is: also one that is undoing already."""
-        if run := self._under_way(number):
+    def cancel(self, number: int, *, at: str = "") -> None:
+        """An operator cancels an ingestion that is `at` such an activity; it may be undoing already."""
+        if run := self._under_way(number, at):
             self.facts.spoilt.add(run.batch.batch_id)
             run.steps.cancel("an operator wanted it so", at=self.loop.time())
             run.task.cancel()
 
-    def terminate(self, number: int) -> None:
+    def terminate(self, number: int, *, at: str = "") -> None:
         """No line of its workflow runs any more; what its activities have begun goes on."""
-        if run := self._under_way(number):
+        if run := self._under_way(number, at):
             self.facts.spoilt.add(run.batch.batch_id)
             run.steps.terminate()
 
@@ -212,6 +214,7 @@ class World:
         except asyncio.CancelledError:
             ended = WorkflowState.CANCELLED
         self._workflows.note(_workflow_id(batch), ended)
+        self.ends[ended] += 1
         if ended is not WorkflowState.TERMINATED and steps.cancelled_at is not None:
             left = i11_a_workflow_decides_what_it_began(self.facts, batch.batch_id, before=steps.cancelled_at)
             name = i11_a_workflow_decides_what_it_began.__name__
@@ -259,13 +262,14 @@ class World:
         name = i13_a_cache_changes_no_answer.__name__
         self.violations += [Violation(name, what) for what in i13_a_cache_changes_no_answer(cached, answer)]
 
-    def _under_way(self, number: int) -> Run | None:
-        open_ = [run for run in self.runs if not run.task.done()]
+    def _under_way(self, number: int, at: str) -> Run | None:
+        open_ = [run for run in self.runs if any(name.startswith(at) for name in run.steps.at)]
         return open_[number % len(open_)] if open_ else None
 
-    def _look(self) -> None:
+    def _look(self, server: str) -> None:
         if not self.violations:
-            self.violations += broken_now(self.facts)
+            # What another store does changes nothing in the ledger.
+            self.violations += broken_now(self.facts, ledger=server == POSTGRES)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self.loop.create_task(work)

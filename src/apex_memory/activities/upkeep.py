@@ -141,8 +141,14 @@ class UpkeepActivities:
         tenant_id, batch_id = batch.tenant_id, batch.batch_id
         own_id = ids.ingestion_workflow_id(tenant_id, batch.source, batch.label, batch_id)
         state = await self._workflows.state(batch.workflow_id or own_id)
+        if state is WorkflowState.UNKNOWN and batch.workflow_id:
+            # Temporal lost its state, or forgot a workflow that ended long ago. Either way, to start it again
+            # loses nothing and repeats nothing: its requests get the versions that they had.
+            await self._inbox.release(tenant_id, batch_id)
+            log.warning("batch.released", tenant_id=tenant_id, batch_id=str(batch_id))
+            return UpkeepFigures(released=1)
         # What was never started is the relay's to start.
-        if state is WorkflowState.RUNNING or (state is WorkflowState.UNKNOWN and not batch.workflow_id):
+        if state in {WorkflowState.RUNNING, WorkflowState.UNKNOWN}:
             return UpkeepFigures(left_alone=1)
         reason = f"its workflow {state}"
         aborted = await self._ledger.abort(tenant_id, batch_id, reason=reason)

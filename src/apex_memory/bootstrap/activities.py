@@ -148,7 +148,7 @@ def _compare(
     from apex_memory.pipeline.stores.canon import PostgresCanon
 
     upkeep = with_failpoints("upkeep", PostgresUpkeep(database), settings.failpoints)
-    rebuilds = PostgresRebuilds(database)
+    rebuilds = with_failpoints("rebuilds", PostgresRebuilds(database), settings.failpoints)
     comparing = Comparing(
         upkeep=upkeep,
         canon=with_failpoints("postgres", PostgresCanon(database), settings.failpoints),

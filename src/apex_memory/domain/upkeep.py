@@ -90,6 +90,8 @@ class UpkeepFigures(Value):
     batches: int = 0
     versions: int = 0
     folders: int = 0
+    #: Handed back to the relay.
+    released: int = 0
     #: Still in use, or another's to do.
     left_alone: int = 0
     #: Failed and logged; the next run tries again.
@@ -100,6 +102,7 @@ class UpkeepFigures(Value):
             batches=self.batches + other.batches,
             versions=self.versions + other.versions,
             folders=self.folders + other.folders,
+            released=self.released + other.released,
             left_alone=self.left_alone + other.left_alone,
             failed=self.failed + other.failed,
         )

@@ -49,6 +49,10 @@ class Inbox(Protocol):
         """The batch's workflow is over; with a reason, its events without an outcome are quarantined."""
         ...
 
+    async def release(self, tenant_id: str, batch_id: UUID) -> None:
+        """Its workflow is lost: any relay starts the batch again. A closed batch stays closed."""
+        ...
+
     async def ingestion(self, tenant_id: str, event_id: UUID) -> Ingestion:
         """Raises ItemNotFound."""
         ...

@@ -70,7 +70,10 @@ class MemoryLedger:
             row for row in self._preparing(tenant_id, batch_id) if verified is None or row.ref in verified
         ]
         heads = {item: head for (tenant, item), head in self._heads.items() if tenant == tenant_id}
-        decision = decide([row.wants_commit() for row in preparing], heads)
+        first: dict[UUID, int] = {}
+        for row in self._of_batch(tenant_id, batch_id):
+            first.setdefault(row.event_id, row.ref.version)
+        decision = decide([row.wants_commit(first=first[row.event_id]) for row in preparing], heads)
         seq, now = self._seqs[tenant_id] + 1, self._clock()
         for ref in decision.committed:
             row = self.versions[tenant_id, ref]

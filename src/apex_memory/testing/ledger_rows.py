@@ -48,8 +48,10 @@ class VersionRow:
     def live(self) -> bool:
         return self.state == "committed" and self.superseded_seq is None and not self.tombstone
 
-    def wants_commit(self) -> Preparing:
-        return Preparing(ref=self.ref, as_of=self.as_of, content_hash=self.content_hash, parent=self.parent)
+    def wants_commit(self, *, first: int) -> Preparing:
+        return Preparing(
+            ref=self.ref, as_of=self.as_of, content_hash=self.content_hash, parent=self.parent, first=first
+        )
 
     def end(self, seq: int, *, at: float) -> None:
         """Superseded once, for good."""

@@ -7,14 +7,18 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final, LiteralString
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from temporalio.client import Client
 from tests.chaos.campaign.history import History, Operation
 
 from apex_memory.bootstrap.clients import open_embedder
+from apex_memory.bootstrap.schedules import SCHEDULED, schedule_id
 from apex_memory.database import Database, open_database
 from apex_memory.domain.bundles import Manifest, VersionRef
 from apex_memory.domain.errors import StoreUnavailable
+from apex_memory.domain.queues import Queue
+from apex_memory.domain.upkeep import UpkeepFigures, UpkeepRun
 from apex_memory.pipeline.stores.neo4j.store import open_neo4j
 from apex_memory.pipeline.stores.qdrant import open_qdrant
 from apex_memory.pipeline.stores.registry import open_stores
@@ -23,10 +27,14 @@ from apex_memory.settings import Settings
 
 Version = tuple[str, str, int]
 
-_UNSETTLED: Final = """
-SELECT e.event_id::text AS ingestion, b.workflow_id
-FROM inbox_event AS e LEFT JOIN batch AS b ON b.tenant_id = e.tenant_id AND b.batch_id = e.batch_id
-WHERE e.tenant_id = ANY(%s) AND e.outcome IS NULL
+_UNDER_WAY: Final = """
+SELECT (SELECT count(*) FROM inbox_event WHERE tenant_id = ANY(%(tenants)s) AND outcome IS NULL) AS unsettled,
+       (SELECT count(*) FROM item_version WHERE tenant_id = ANY(%(tenants)s) AND state = 'preparing')
+       AS preparing,
+       (SELECT count(*) FROM item_version WHERE tenant_id = ANY(%(tenants)s) AND cleanup_pending) AS pending,
+       (SELECT count(*) FROM batch WHERE tenant_id = ANY(%(tenants)s) AND closed_at IS NULL) AS open,
+       (SELECT count(*) FROM forgetting WHERE tenant_id = ANY(%(tenants)s) AND completed_at IS NULL)
+       AS forgetting
 """
 _INBOX: Final = """
 SELECT e.tenant_id AS tenant, e.event_id::text AS ingestion, e.source || ':' || e.label AS item, e.dedupe_key,
@@ -36,7 +44,8 @@ WHERE e.tenant_id = ANY(%s)
 """
 _LEDGER: Final = """
 SELECT v.tenant_id AS tenant, h.source || ':' || h.external_id AS item, v.item_id, v.version, v.state,
-       v.event_id::text AS ingestion, v.commit_seq, v.superseded_seq, v.cleanup_pending, v.manifests
+       v.event_id::text AS ingestion, v.commit_seq, v.superseded_seq, v.cleanup_pending, v.manifests,
+       v.tombstone, v.collected_at
 FROM item_version AS v JOIN item_head AS h ON h.tenant_id = v.tenant_id AND h.item_id = v.item_id
 WHERE v.tenant_id = ANY(%s)
 """
@@ -63,15 +72,15 @@ class Audit:
 
     incomplete: committed versions of which a store holds other parts than the manifest says. unknown: those
     in a store that the ledger has never heard of. orphans: parts of aborted versions that nobody is going to
-    clean any more. pending: of those that somebody is. preparing: versions that nobody decided.
+    clean any more, or of collected ones. under_way: what had not ended when patience was over. mended: what
+    the reconciler put right.
     """
 
     settled_s: float = 0.0
-    unsettled: int = 0
+    under_way: dict[str, int] = field(default_factory=dict[str, int])
+    mended: dict[str, int] = field(default_factory=dict[str, int])
     versions: int = 0
     committed: int = 0
-    preparing: int = 0
-    pending: int = 0
     incomplete: list[str] = field(default_factory=list[str])
     unknown: list[str] = field(default_factory=list[str])
     orphans: list[str] = field(default_factory=list[str])
@@ -79,25 +88,40 @@ class Audit:
     outcomes: dict[str, int] = field(default_factory=dict[str, int])
 
     def clean(self) -> bool:
-        return not (self.incomplete or self.unknown or self.orphans)
+        return not (self.incomplete or self.unknown or self.orphans or any(self.under_way.values()))
 
 
 async def rest(
-    settings: Settings, tenants: Sequence[str], *, ended: Collection[str], patience_s: float
-) -> tuple[float, int]:
-    """Wait until all that was accepted has ended, but for workflows that were `ended` by hand.
+    settings: Settings, tenants: Sequence[str], *, patience_s: float
+) -> tuple[float, dict[str, int]]:
+    """Wait until all that was accepted, begun or asked for has ended, the reaper's and sweeper's work too.
 
-    Returns how long it took, and how many have not ended when patience is over.
+    Returns how long it took, and how much of what has not ended when patience is over.
     """
     begun = time.monotonic()
     async with open_database(settings.postgres_url, max_size=1) as database:
         while True:
-            rows = await _rows(database, _UNSETTLED, (list(tenants),))
-            waiting = [row for row in rows if row["workflow_id"] not in ended]
+            [under_way] = await _rows(database, _UNDER_WAY, {"tenants": list(tenants)})
             waited_s = time.monotonic() - begun
-            if not waiting or waited_s > patience_s:
-                return waited_s, len(waiting)
+            if not any(under_way.values()) or waited_s > patience_s:
+                return waited_s, under_way
             await asyncio.sleep(_LOOK_S)
+
+
+async def reconciled(temporal: Client, settings: Settings) -> dict[str, int]:
+    """Collect what may be collected, then compare every store and put it right, as an operator would."""
+    figures: dict[str, int] = {}
+    for name in ("collect", "reconcile"):
+        [kind] = [kind for kind in SCHEDULED if kind.name == name]
+        told: UpkeepFigures = await temporal.execute_workflow(
+            kind.workflow.__name__,
+            UpkeepRun(),
+            id=f"{schedule_id(kind, settings)}:campaign:{uuid4().hex[:12]}",
+            task_queue=Queue.WORKFLOWS.named(settings.queue_prefix),
+            result_type=UpkeepFigures,
+        )
+        figures |= {f"{name} {what}": number for what, number in told.model_dump().items() if number}
+    return figures
 
 
 async def audit(
@@ -155,15 +179,13 @@ def _keep_ledger(rows: Sequence[dict[str, Any]], history: History, found: Audit)
     found.versions = len(rows)
     for row in rows:
         found.committed += row["state"] == "committed"
-        found.preparing += row["state"] == "preparing"
-        found.pending += row["cleanup_pending"]
         history.keep(
             _line(
                 "ledger",
                 row["tenant"],
                 item=row["item"],
                 ingestion=row["ingestion"],
-                outcome=row["state"],
+                outcome="deleted" if row["tombstone"] else row["state"],
                 version=row["version"],
                 seq=row["commit_seq"] or 0,
                 superseded=row["superseded_seq"] or 0,
@@ -172,10 +194,10 @@ def _keep_ledger(rows: Sequence[dict[str, Any]], history: History, found: Audit)
 
 
 async def _compare_committed(store: Store, rows: Sequence[dict[str, Any]], found: Audit) -> None:
-    """Every committed version, live or superseded, is complete in every store."""
+    """Every committed version that is not collected or forgotten is complete in every store."""
     by_tenant: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        if row["state"] == "committed":
+        if row["state"] == "committed" and row["manifests"] and not row["collected_at"]:
             by_tenant[row["tenant"]].append(row)
     for tenant, of_tenant in by_tenant.items():
         for start in range(0, len(of_tenant), _VERSIONS_AT_ONCE):
@@ -208,7 +230,7 @@ def _compare_held(
         told = f"{store} holds {version[1]} version {version[2]} of {version[0]}"
         if row is None:
             found.unknown.append(told)
-        elif row["state"] == "aborted" and not row["cleanup_pending"]:
+        elif row["collected_at"] or (row["state"] == "aborted" and not row["cleanup_pending"]):
             found.orphans.append(told)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from tests.chaos.campaign.audit import Audit, audit, rest
+from tests.chaos.campaign.audit import Audit, audit, reconciled, rest
 from tests.chaos.campaign.checker import Verdict, check
 from tests.chaos.campaign.clients import Pace, Tenant, at_work, make_tenant
 from tests.chaos.campaign.deck import Deck
@@ -22,6 +22,7 @@ from tests.chaos.campaign.history import History, read_history
 from tests.chaos.campaign.machine import Machine, look
 from tests.chaos.campaign.matrix import CELLS
 from tests.chaos.campaign.nemesis import Done, Nemesis
+from tests.chaos.campaign.warden import Warden
 
 from apex_memory.bootstrap.clients import connect_temporal
 from apex_memory.bootstrap.memory import open_memory
@@ -36,7 +37,12 @@ _SAY_EVERY_S: Final = 5.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done. `ends_at`: Unix seconds; no fault begins later."""
+    """What is to be done.
+
+    ends_at: Unix seconds; no fault begins later, but for the first ones of a segment. zombie_s: how long a
+    writer may be late, which is longer than the longest freeze and what comes after it. only: faults, if not
+    all of them.
+    """
 
     root: Path
     seed: int
@@ -44,6 +50,8 @@ class Plan:
     ends_at: float = float("inf")
     pace: Pace = field(default_factory=Pace)
     faults_a_segment: int = FAULTS_A_SEGMENT
+    zombie_s: float = 30.0
+    only: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -94,7 +102,7 @@ class Campaign:
         self._state.keep(self._plan.root)
         machine = await asyncio.to_thread(look, folder)
         _keep(folder / "machine.json", machine.lacks)
-        async with running_fleet(folder, machine, say=self._say) as fleet:
+        async with running_fleet(folder, machine, zombie_s=self._plan.zombie_s, say=self._say) as fleet:
             await _Segment(self._plan, self._state, folder, fleet, machine, self._say, self._over).run()
 
 
@@ -128,7 +136,9 @@ class _Segment:
             settings = self._fleet.direct.model_copy(update={"read_deadline_s": 30.0})
             direct = await stack.enter_async_context(open_memory(settings))
             tenants = await self._tenants(direct.keys.issue)
-            cells = [cell for cell in CELLS if not self._machine.lacks.get(cell.need)]
+            only = self._plan.only or {cell.fault for cell in CELLS}
+            possible = [cell for cell in CELLS if not self._machine.lacks.get(cell.need)]
+            cells = [cell for cell in possible if cell.fault in only]
             scene = Scene(
                 fleet=self._fleet,
                 machine=self._machine,
@@ -141,20 +151,25 @@ class _Segment:
             )
             async with work as workload:
                 log = self._folder / "faults.jsonl"
-                nemesis = Nemesis(scene, deck, workload, direct, log=log, seed=self._seed)
+                warden = Warden(self._fleet, say=self._say)
+                await stack.enter_async_context(warden.watching())
+                nemesis = Nemesis(scene, deck, workload, direct, warden, log=log, seed=self._seed)
                 if await nemesis.recovered(_WARM_UP_S) is None:
                     raise RuntimeError("without any fault, no write commits")
-                while not self._over() and self._state.faults < self._until:
+                workload.begin()
+                while True:
                     workload.raise_bugs()
                     most = min(self._plan.faults, self._until) - self._state.faults
                     await nemesis.play(most, on_done=self._count)
                     self._state.drawn = deck.position
                     self._state.keep(self._plan.root)
                     self._history.flush()
+                    if self._over() or self._state.faults >= self._until:
+                        break
                 self._say(f"healing; {nemesis.skipped} faults found nothing to act on")
                 await heal(scene)
             _keep(self._folder / "ended.json", scene.ended)
-            await self._judge(tenants, scene.ended)
+            await self._judge(tenants, scene, warden)
 
     async def _tenants(self, issue: Callable[..., Any]) -> list[Tenant]:
         tenants: list[Tenant] = []
@@ -179,16 +194,19 @@ class _Segment:
                 f"last {', '.join(done.cell for done in hand)}"
             )
 
-    async def _judge(self, tenants: Sequence[Tenant], ended: dict[str, str]) -> None:
+    async def _judge(self, tenants: Sequence[Tenant], scene: Scene, warden: Warden) -> None:
         names = [tenant.tenant_id for tenant in tenants]
         lasted_s = time.time() - self._began
         self._say("waiting until all that was accepted has ended")
         settings = self._fleet.direct
-        settled_s, unsettled = await rest(settings, names, ended=ended, patience_s=REST_PATIENCE_S)
-        self._say(f"at rest after {settled_s:.1f} s; comparing the stores")
+        settled_s, under_way = await rest(settings, names, patience_s=REST_PATIENCE_S)
+        self._say(f"at rest after {settled_s:.1f} s; reconciling once zombies have had their time")
+        await asyncio.sleep(self._plan.zombie_s)
+        mended = await reconciled(scene.temporal, settings)
+        self._say("comparing the stores")
         operations, counts = self._history.operations, dict(self._history.counts)
-        found, excused = await audit(settings, names, history=self._history, ended=ended)
-        found = replace(found, settled_s=round(settled_s, 1), unsettled=unsettled)
+        found, excused = await audit(settings, names, history=self._history, ended=scene.ended)
+        found = replace(found, settled_s=round(settled_s, 1), under_way=under_way, mended=mended)
         begun = time.monotonic()
         verdict = check(read_history([self._folder / "history.jsonl"]), excused=excused)
         self._say(f"{operations} operations judged in {time.monotonic() - begun:.1f} s")
@@ -204,6 +222,7 @@ class _Segment:
                 "described": [asdict(violation) for violation in verdict.described],
                 "excused": verdict.excused,
                 "audit": asdict(found),
+                "rescued": warden.rescued,
                 "deaths": {name: member.deaths for name, member in self._fleet.members.items()},
             },
         )
@@ -212,10 +231,10 @@ class _Segment:
 
 def told(verdict: Verdict, found: Audit) -> str:
     violations = ", ".join(f"{n} {kind}" for kind, n in verdict.violations.items()) or "no violation"
+    under_way = ", ".join(f"{n} {what}" for what, n in found.under_way.items() if n) or "nothing"
     return (
         f"{violations}; {found.committed} committed versions, {len(found.incomplete)} incomplete, "
-        f"{len(found.unknown)} unknown, {len(found.orphans)} orphans, {found.pending} to be cleaned, "
-        f"{found.preparing} preparing, {found.unsettled} unsettled"
+        f"{len(found.unknown)} unknown, {len(found.orphans)} orphans; {under_way} under way; {found.mended}"
     )
 
 

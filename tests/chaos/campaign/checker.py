@@ -125,6 +125,7 @@ class _Judge:
         self._sends = [o for o in operations if o.op == "send"]
         self._settles = [o for o in operations if o.op == "settle" and o.out == "ok"]
         self._reads = [o for o in operations if o.op in _READS and o.out == "ok"]
+        self._deletes = [o for o in operations if o.op == "delete" and o.out == "ok"]
         self._inbox = [o for o in operations if o.op == "inbox"]
         self._ledger = [o for o in operations if o.op == "ledger"]
         self._writer: dict[str, Operation] = {send.token: send for send in self._sends if send.token}
@@ -140,7 +141,8 @@ class _Judge:
         floors = {tenant: _Floor(known) for tenant, known in self._known().items()}
         for read in self._reads:
             self._judge_read(read, floors[read.tenant].before(read.inv))
-        self._verdict.checked = len(self._sends) + len(self._settles) + len(self._reads)
+        judged = (self._sends, self._settles, self._reads, self._deletes)
+        self._verdict.checked = sum(map(len, judged))
         return self._verdict
 
     def _learn(self) -> None:
@@ -161,7 +163,7 @@ class _Judge:
     def _known(self) -> dict[str, list[tuple[int, int]]]:
         """For each tenant, which commit was known to somebody from which moment on."""
         known: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-        for operation in (*self._settles, *self._reads):
+        for operation in (*self._settles, *self._reads, *self._deletes):
             known[operation.tenant].append((operation.ret, operation.seq))
         return known
 
@@ -216,15 +218,18 @@ class _Judge:
                 self._note("dropped", f"{event.outcome}: {event.why}", event)
         for settle in self._settles:
             self._judge_settle(settle)
+        for deletion in self._deletes:
+            tombstones = self._items[deletion.tenant, deletion.item].tombstones
+            if deletion.seq not in {row.seq for row in tombstones}:
+                self._note("lost", "its deletion was told, but is not in the ledger", deletion)
 
     def _judge_settle(self, settle: Operation) -> None:
         event = self._event.get((settle.tenant, settle.ingestion))
         if event is None:
             self._note("lost", "its end was told, but it is not in the inbox", settle)
             return
-        if (event.outcome, event.version, event.seq) != (settle.outcome, settle.version, settle.seq):
-            now = f"{event.outcome} {event.version} at {event.seq}"
-            self._note("lost", f"its end was told, and is another one now: {now}", settle)
+        if event.outcome != settle.outcome:
+            self._note("lost", f"its end was told, and is another one now: {event.outcome}", settle)
         if settle.outcome != "committed":
             return
         row = self._items[settle.tenant, event.item].rows.get(settle.version)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -151,6 +151,9 @@ class Writer(Client):
 
     async def _once(self) -> None:
         kind = self.chance.random()
+        if kind < 0.03:
+            await self._delete(self.any_item())
+            return
         if kind < 0.08 and self._sent:
             write, key, _ = self.chance.choice(self._sent)
             await self._send(write, key)
@@ -190,6 +193,28 @@ class Writer(Client):
                 return ingestion
             await self.pause(tries_every_s)
         return ""
+
+    async def _delete(self, item: Item) -> None:
+        self._count += 1
+        key = f"delete-{self._number}-{self._count}"
+        for _ in range(_TRIES):
+            operation = self.begun("delete", item=item.name, request=key)
+            answer = await self.asked(
+                operation,
+                "DELETE",
+                f"/v1/items/{self.tenant.item_id(item)}",
+                headers={"Idempotency-Key": key},
+            )
+            if answer is not None and answer.status_code == HTTPStatus.NOT_FOUND:
+                self.note(operation, out="fail", why="404")
+                return
+            if answer is not None:
+                answer.raise_for_status()
+                seq = answer.json()["seq"]
+                self.note(operation, out="ok", seq=seq)
+                self.tenant.seq = max(self.tenant.seq, seq)
+                return
+            await self.pause(0.3)
 
     async def settle(self, write: Write, ingestion: str, *, patience_s: float = SETTLE_PATIENCE_S) -> bool:
         """Ask until it is done or patience is over."""
@@ -309,7 +334,11 @@ class Workload:
 
     tenants: Sequence[Tenant]
     probes: Sequence[Writer]
-    _tasks: list[asyncio.Task[None]]
+    _runs: Sequence[Coroutine[Any, Any, None]]
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
+
+    def begin(self) -> None:
+        self._tasks.extend(map(asyncio.ensure_future, self._runs))
 
     def raise_bugs(self) -> None:
         """A client ends only by a bug of its own, or by an answer that is none."""
@@ -319,6 +348,9 @@ class Workload:
 
     async def stop(self) -> None:
         """Again and again: before Python 3.12 a driver may swallow a cancel that meets an answer."""
+        if not self._tasks:
+            for run in self._runs:
+                run.close()
         running = set(self._tasks)
         while running:
             for task in running:
@@ -330,11 +362,11 @@ class Workload:
 async def at_work(
     settings: Settings, tenants: Sequence[Tenant], *, history: History, seed: str, pace: Pace
 ) -> AsyncGenerator[Workload, None]:
-    """For each tenant three writers, a reader and two askers."""
+    """For each tenant three writers, a reader and two askers; they wait for `begin`."""
     async with AsyncExitStack() as stack:
         memory = await stack.enter_async_context(open_memory(settings))
         clock = Clock()
-        runs: list[Awaitable[None]] = []
+        runs: list[Coroutine[Any, Any, None]] = []
         probes: list[Writer] = []
         for tenant in tenants:
             limits = httpx.Limits(max_connections=16, keepalive_expiry=3.0)
@@ -352,8 +384,7 @@ async def at_work(
             runs += [Asker(**shared(f"a{n}")).run(pace) for n in range(2)]
             runs += [Reader(**shared("r"), memory=memory).run(pace)]
             probes.append(Writer(**shared("probe"), number=9, clock=clock))
-        tasks = [asyncio.ensure_future(run) for run in runs]
-        workload = Workload(tenants, probes, tasks)
+        workload = Workload(tenants, probes, runs)
         try:
             yield workload
         finally:

@@ -1,7 +1,7 @@
 """Cells and a seed in, an endless order of them out in which every cell comes up in every deal."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from tests.chaos.campaign.matrix import Cell
 
@@ -22,9 +22,14 @@ class Deck:
         """Where another deck goes on without leaving out a cell."""
         return self.drawn - len(self._held)
 
-    def hand(self, most: int) -> list[Cell]:
-        """Up to `most` cells that may happen at once: at different targets, at most one of them heavy."""
+    def hand(self, most: int, *, alone: Collection[str] = ()) -> list[Cell]:
+        """Up to `most` cells that may happen at once: at different targets, at most one of them heavy.
+
+        A cell whose name is in `alone` is a hand of its own if it is the first.
+        """
         hand = [self._next()]
+        if hand[0].name in alone:
+            return hand
         postponed: list[Cell] = []
         while len(hand) + len(postponed) < most:
             cell = self._next()

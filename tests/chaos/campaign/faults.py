@@ -21,6 +21,8 @@ from tests.chaos.campaign.processes import gone, signal_all, state_of
 
 #: What a killed service has to come back before anything else is done to it.
 UP_AGAIN_S: Final = 90.0
+#: What a process has to come by its failpoint after it was started.
+REACHED_S: Final = 30.0
 _STOPPED_S: Final = 2.0
 
 
@@ -216,6 +218,45 @@ async def _clock(scene: Scene, cell: Cell, lasts_s: float) -> None:
     await _killed_and_up(member)
 
 
+async def _kill_at(scene: Scene, cell: Cell, _: float) -> None:
+    """The process is started again with the failpoint, kills itself there, and is started without it."""
+    member = scene.fleet[cell.target]
+    starts = member.starts
+    member.next_start_with({"APEX_FAILPOINTS": f"{cell.point}=kill@{scene.chance.randint(1, 2)}"})
+    await _killed_and_up(member)
+    try:
+        async with asyncio.timeout(REACHED_S):
+            while member.starts < starts + 2:
+                await _provoke(scene, cell)
+    except TimeoutError as exc:
+        raise NotDone from exc
+
+
+def _answer_at(action: str) -> Act:
+    """The first three calls there fail with an outage although they did something."""
+
+    async def act(scene: Scene, cell: Cell, lasts_s: float) -> None:
+        member = scene.fleet[cell.target]
+        member.next_start_with({"APEX_FAILPOINTS": f"{cell.point}={action}@1-3"})
+        await _killed_and_up(member)
+        await member.ready(within_s=UP_AGAIN_S)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + lasts_s
+        while loop.time() < end:
+            await _provoke(scene, cell)
+
+    return act
+
+
+async def _provoke(scene: Scene, cell: Cell) -> None:
+    """What comes only after a cancel does not come by itself."""
+    if any(word in cell.point for word in ("abort", "discard", "cleaned")):
+        with suppress(NotDone, RPCError):
+            await _cancel(scene, cell, 0)
+        await asyncio.sleep(1.0)
+    await asyncio.sleep(0.1)
+
+
 async def _cancel(scene: Scene, _cell: Cell, _lasts_s: float) -> None:
     workflow_id = await _running_workflow(scene)
     scene.ended[workflow_id] = "cancelled"
@@ -333,6 +374,9 @@ _ACTS: Final[Mapping[str, Act]] = {
     "flushall": _flushall,
     "gone": _gone,
     "clock": _clock,
+    "kill-at": _kill_at,
+    "lost-at": _answer_at("lose"),
+    "partial-at": _answer_at("partly"),
     "cancel": _cancel,
     "cancel-twice": _cancel_twice,
     "cancel-without": _cancel_without,

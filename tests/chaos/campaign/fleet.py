@@ -47,7 +47,16 @@ PLACES: Final = Path("/var/tmp")  # noqa: S108 - a directory of our own below it
 _OURS: Final = "apex-chaos-"
 _AGAIN_S: Final = 0.1
 _READY_S: Final = 120.0
-_PRODUCT_SETTINGS: Final = {"APEX_GRACEFUL_SHUTDOWN_S": "5", "APEX_LOG_LEVEL": "WARNING"}
+_PRODUCT_SETTINGS: Final = {
+    "APEX_GRACEFUL_SHUTDOWN_S": "5",
+    "APEX_LOG_LEVEL": "WARNING",
+    "APEX_REAP_EVERY_S": "5",
+    "APEX_REAP_AFTER_S": "20",
+    "APEX_SWEEP_EVERY_S": "5",
+    "APEX_SWEEP_AFTER_S": "20",
+    "APEX_COLLECT_EVERY_S": "10",
+    "APEX_GRACE_S": "45",
+}
 
 
 class Member:
@@ -188,7 +197,7 @@ def settings_of(endpoints: Endpoints) -> Settings:
 
 @asynccontextmanager
 async def running_fleet(
-    root: Path, machine: Machine, *, say: Callable[[str], None]
+    root: Path, machine: Machine, *, zombie_s: float, say: Callable[[str], None]
 ) -> AsyncGenerator[Fleet, None]:
     """Start everything in new directories; stop and delete it at the end, logs excepted."""
     home = Home(root / "home")
@@ -202,7 +211,8 @@ async def running_fleet(
         settled = settle(home, installation, Journal(home.state_file, StackState()))
         stack.callback(_erase, settled)
         site = replace(settled, places={**settled.places, **_in(disks)})
-        site = _with_endpoints(site, staging_dir=disks["staging"].mount if "staging" in disks else None)
+        staging = disks["staging"].mount if "staging" in disks else None
+        site = _with_endpoints(site, staging_dir=staging, zombie_s=zombie_s)
         inner, wires = _behind_links(site)
         proxy = await Proxy.start(wires)
         stack.push_async_callback(proxy.stop)
@@ -288,11 +298,12 @@ def _erase(site: Site) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _with_endpoints(site: Site, *, staging_dir: Path | None) -> Site:
+def _with_endpoints(site: Site, *, staging_dir: Path | None, zombie_s: float) -> Site:
     endpoints = site.endpoints
     if staging_dir:
         endpoints = endpoints.model_copy(update={"staging_dir": staging_dir / "data"})
-    environment = {**site.environment, **_PRODUCT_SETTINGS, **endpoints.environment()}
+    settings = {**_PRODUCT_SETTINGS, "APEX_ZOMBIE_WINDOW_S": f"{zombie_s:g}"}
+    environment = {**site.environment, **settings, **endpoints.environment()}
     return replace(site, endpoints=endpoints, environment=environment)
 
 

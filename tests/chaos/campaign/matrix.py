@@ -100,4 +100,41 @@ def _others() -> Iterator[Cell]:
     yield Cell("cancel-twice", "workflow", "A", lasts=(0.3, 1.0), copies=1)
 
 
-CELLS: Final = (*_wires(), *_processes(), *_disks(), *_others())
+#: kill -9 of the process at exactly this point of the protocol (see `apex_memory.failpoints`).
+_KILLED_AT: Final = {
+    "api": ("inbox.accept.before", "inbox.accept.after"),
+    "relay": ("inbox.claim.after", "temporal.start_workflow.after", "inbox.started.after"),
+    "worker-flow": ("staging.write.after", "embedder.embed.after", "inbox.close.before"),
+    "worker-write": (
+        "ledger.allocate.after",
+        "postgres.prepare.after",
+        "qdrant.prepare.after",
+        "neo4j.prepare.after",
+        "neo4j.read_back.after",
+        "ledger.commit.before",
+        "ledger.commit.after",
+        "ledger.abort.after",
+        "qdrant.discard.after",
+        "ledger.cleaned.before",
+    ),
+}
+_LOST_AT: Final = (
+    "ledger.allocate.after",
+    "ledger.commit.after",
+    "ledger.abort.after",
+    "neo4j.discard.after",
+)
+_PARTLY_AT: Final = ("postgres.prepare.before", "qdrant.prepare.before", "neo4j.prepare.before")
+
+
+def _points() -> Iterator[Cell]:
+    for target, points in _KILLED_AT.items():
+        for point in points:
+            yield Cell("kill-at", target, "C", lasts=(0.0, 0.0), copies=1, heavy=True, point=point)
+    for point in _LOST_AT:
+        yield Cell("lost-at", "worker-write", "C", lasts=(3.0, 5.0), copies=1, heavy=True, point=point)
+    for point in _PARTLY_AT:
+        yield Cell("partial-at", "worker-write", "C", lasts=(3.0, 5.0), copies=1, heavy=True, point=point)
+
+
+CELLS: Final = (*_wires(), *_processes(), *_disks(), *_others(), *_points())

@@ -14,15 +14,18 @@ from tests.chaos.campaign.clients import Workload, Writer
 from tests.chaos.campaign.deck import Deck
 from tests.chaos.campaign.faults import NotDone, Scene, happen
 from tests.chaos.campaign.matrix import Cell
+from tests.chaos.campaign.warden import Warden
 
 from apex_memory.bootstrap.memory import Memory
 from apex_memory.domain.errors import ApexError
 
 #: How many faults at once. After a single one we wait until the product has recovered, which tells how long
 #: that takes; after several we go on soon, recovered or not.
-HANDS: Final = (1, 1, 2, 3, 4, 5)
+HANDS: Final = (1, 2, 3, 3, 4, 5)
+#: How soon work goes on after these is promised, so that more of them than of others happen alone.
+_TIMED: Final = frozenset({"kill:worker-flow", "kill:worker-write", "out-of-memory:worker-write"})
 RECOVERY_PATIENCE_S: Final = 60.0
-BREATH_S: Final = 2.0
+BREATH_S: Final = 1.5
 _STAGGER_S: Final = 0.6
 _LOOK_S: Final = 0.02
 _PROBE_EVERY_S: Final = 0.1
@@ -49,8 +52,17 @@ class Nemesis:
     """Goes on until told to stop; each hand ends with a fresh write that commits."""
 
     def __init__(
-        self, scene: Scene, deck: Deck, workload: Workload, direct: Memory, *, log: Path, seed: str
+        self,
+        scene: Scene,
+        deck: Deck,
+        workload: Workload,
+        direct: Memory,
+        warden: Warden,
+        *,
+        log: Path,
+        seed: str,
     ) -> None:
+        self._warden = warden
         self._scene = scene
         self._deck = deck
         self._workload = workload
@@ -61,7 +73,7 @@ class Nemesis:
 
     async def play(self, most: int, *, on_done: Callable[[Sequence[Done]], None]) -> None:
         """One hand. A fault that found nothing to act on is not counted."""
-        hand = self._deck.hand(min(most, self._chance.choice(HANDS)))
+        hand = self._deck.hand(min(most, self._chance.choice(HANDS)), alone=_TIMED)
         happened = [done for done in await asyncio.gather(*map(self._one, hand)) if done]
         self.skipped += len(hand) - len(happened)
         if not happened:
@@ -88,10 +100,13 @@ class Nemesis:
     async def _one(self, cell: Cell) -> tuple[Cell, float, float] | None:
         await asyncio.sleep(self._chance.uniform(0, _STAGGER_S))
         begun, clock = time.time(), time.monotonic()
+        self._warden.begin(cell.target)
         try:
             await happen(self._scene, cell)
         except NotDone:
             return None
+        finally:
+            self._warden.end(cell.target)
         return cell, begun, time.monotonic() - clock
 
     async def recovered(self, patience_s: float = RECOVERY_PATIENCE_S) -> float | None:

@@ -35,12 +35,15 @@ class Report:
     described: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     audits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     excused: int = 0
+    rescued: Counter[str] = field(default_factory=Counter[str])
     lacks: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def clean(self) -> bool:
-        kinds = ("incomplete", "unknown", "orphans", "unsettled")
-        return not self.violations and not any(audit[kind] for audit in self.audits for kind in kinds)
+        kinds = ("incomplete", "unknown", "orphans")
+        differ = any(audit[kind] for audit in self.audits for kind in kinds)
+        under_way = any(any(audit["under_way"].values()) for audit in self.audits)
+        return not (self.violations or differ or under_way)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -60,6 +63,7 @@ class Report:
             "described": self.described,
             "audits": self.audits,
             "excused": self.excused,
+            "rescued": dict(self.rescued),
             "lacks": self.lacks,
         }
 
@@ -87,6 +91,7 @@ def _add(report: Report, folder: Path, verdict: dict[str, Any]) -> None:
     report.violations.update(verdict["violations"])
     report.described += [{"segment": str(folder), **violation} for violation in verdict["described"]]
     report.excused += verdict["excused"]
+    report.rescued.update(verdict["rescued"])
     report.audits.append({"segment": str(folder), **verdict["audit"]})
     report.lacks.update(orjson.loads((folder / "machine.json").read_bytes()))
     log = folder / "faults.jsonl"
@@ -139,22 +144,32 @@ def _headline(report: Report) -> str:
 def _at_rest(report: Report) -> list[tuple[str, object]]:
     total: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
+    mended: Counter[str] = Counter()
     for audit in report.audits:
         outcomes.update(audit["outcomes"])
-        for name in ("versions", "committed", "preparing", "pending", "unsettled", "bare_entities"):
+        for name in ("versions", "committed", "bare_entities"):
             total[name] += audit[name]
+        total.update(audit["under_way"])
+        mended.update(audit["mended"])
         for name in ("incomplete", "unknown", "orphans"):
             total[name] += len(audit[name])
     return [
         *((f"events {outcome}", n) for outcome, n in sorted(outcomes.items())),
         ("events that have not ended", total["unsettled"]),
         ("events whose workflow the campaign ended", report.excused),
+        ("batches that nobody has closed", total["open"]),
+        ("versions that nobody has decided", total["preparing"]),
+        ("aborted versions that nobody has cleaned", total["pending"]),
+        ("deletions without a receipt", total["forgetting"]),
         ("versions committed", total["committed"]),
         ("versions that are not complete in a store", total["incomplete"]),
         ("versions in a store that the ledger does not know", total["unknown"]),
-        ("aborted versions in a store that nobody will clean", total["orphans"]),
-        ("aborted versions that are being cleaned", total["pending"]),
-        ("versions that nobody has decided", total["preparing"]),
+        ("aborted or collected versions in a store", total["orphans"]),
+        *(
+            (f"restarts of {name}, which ran and did not answer", n)
+            for name, n in sorted(report.rescued.items())
+        ),
+        *((f"upkeep, by hand: {what}", n) for what, n in sorted(mended.items())),
     ]
 
 

@@ -160,8 +160,10 @@ async def _whole(
     return run.figures
 
 
-@pytest.mark.parametrize("state", [s for s in WorkflowState if s is not WorkflowState.RUNNING])
-async def test_a_batch_whose_workflow_is_over_or_gone_is_taken_back_and_closed(
+@pytest.mark.parametrize(
+    "state", [s for s in WorkflowState if s not in {WorkflowState.RUNNING, WorkflowState.UNKNOWN}]
+)
+async def test_a_batch_whose_workflow_is_over_is_taken_back_and_closed(
     world: World, tenant: str, state: WorkflowState
 ) -> None:
     batch = await world.batch(tenant, "TRUCK-1", state=state)
@@ -226,6 +228,20 @@ async def test_a_batch_that_nobody_noted_as_started_is_the_relays_unless_its_wor
     await world.batch(tenant, "TRUCK-1", state=state, noted=False)
 
     assert await _whole(world.activities().reap_batches_activity) == figures
+
+
+async def test_a_batch_whose_workflow_temporal_lost_goes_back_to_the_relay_with_nothing_lost(
+    world: World, tenant: str
+) -> None:
+    batch = await world.batch(tenant, "TRUCK-1", state=WorkflowState.UNKNOWN)
+    await world.prepared(batch)
+
+    assert await _whole(world.activities().reap_batches_activity) == UpkeepFigures(released=1)
+
+    assert await world.still_open() == 1
+    assert world.held(tenant) == [1, 1, 1]
+    # Not the relay's claim that expires, but the reaper's next look: it is the relay's now.
+    assert await _whole(world.activities().reap_batches_activity) == UpkeepFigures(left_alone=1)
 
 
 async def test_a_dead_batch_is_found_behind_any_number_that_run(

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 
 from temporalio.client import Client
 
+from apex_memory.activities.maintain import MaintainActivities
 from apex_memory.activities.write import WriteActivities
-from apex_memory.bootstrap.activities import activities_of
+from apex_memory.bootstrap.activities import Activities, activities_of
 from apex_memory.bootstrap.clients import open_embedder, open_staging
 from apex_memory.bootstrap.memory import Memory
 from apex_memory.database import open_database
@@ -43,15 +44,20 @@ async def at_work(
     *,
     spoil: SpoilStore = unspoilt_store,
     spoil_ledger: SpoilLedger = unspoilt_ledger,
+    spoil_undo: SpoilStore | None = None,
 ) -> AsyncGenerator[None, None]:
-    """Workers of every queue and a relay; what writes gets stores and ledger as they are left by `spoil`."""
+    """Workers of every queue and a relay; what writes gets stores and ledger as they are left by `spoil`.
+
+    With `spoil_undo`, what undoes gets such stores, and the maintain queue does nothing else.
+    """
     async with AsyncExitStack() as stack:
         for queue in Queue:
-            activities = (
-                await _write_activities(settings, stack, spoil, spoil_ledger)
-                if queue is Queue.WRITE
-                else await activities_of(queue, settings, stack)
-            )
+            if queue is Queue.WRITE:
+                activities: Activities = await _write_activities(settings, stack, spoil, spoil_ledger)
+            elif queue is Queue.MAINTAIN and spoil_undo:
+                activities = await _undo_activities(settings, stack, spoil_undo)
+            else:
+                activities = await activities_of(queue, settings, stack)
             await stack.enter_async_context(worker_with(activities, queue, settings, temporal))
         await stack.enter_async_context(relaying(settings, temporal))
         yield
@@ -70,6 +76,20 @@ async def _write_activities(
         embedder_id=embedder.id,
     )
     return [write.allocate_versions_activity, *write.prepare_activities(), write.commit_versions_activity]
+
+
+async def _undo_activities(settings: Settings, stack: AsyncExitStack, spoil: SpoilStore) -> Activities:
+    database = await stack.enter_async_context(open_database(settings.postgres_url))
+    embedder = await stack.enter_async_context(open_embedder(settings, database))
+    stores = await stack.enter_async_context(open_stores(settings, database, embedder))
+    maintain = MaintainActivities(
+        ledger=PostgresLedger(database), stores=[spoil(store) for store in stores.participants()]
+    )
+    return [
+        maintain.abort_versions_activity,
+        *maintain.discard_activities(),
+        maintain.confirm_discarded_activity,
+    ]
 
 
 async def accept_record(

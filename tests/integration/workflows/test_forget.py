@@ -1,7 +1,6 @@
 """What was asked to be forgotten is nowhere: looked for raw, in every place, where it was found before."""
 
 import asyncio
-from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,6 +8,7 @@ from structlog.testing import capture_logs
 from temporalio.client import Client
 from tests.contracts.writes import message
 from tests.integration.raw import PLACES, places_of
+from tests.integration.spoilt import Gate, only
 from tests.integration.workflows.product import accept_document, accept_record, at_work, settled
 
 from apex_memory.bootstrap.clients import open_embedder
@@ -22,7 +22,6 @@ from apex_memory.domain.ledger import Ingestion, Outcome
 from apex_memory.pipeline.stores.registry import open_stores
 from apex_memory.ports import Store
 from apex_memory.settings import Settings
-from apex_memory.testing import Fault, Misbehaving, always
 
 pytestmark = pytest.mark.integration
 
@@ -264,35 +263,18 @@ async def test_the_same_request_is_the_same_forgetting(
     assert item.version == again.version
 
 
-class _Gate(Misbehaving):
-    """Waits at the door of its first write until it is let through."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store, always(Fault.NONE))
-        self.waiting = asyncio.Event()
-        self.open = asyncio.Event()
-
-    async def prepare(self, writes: Sequence[VersionedBundle]) -> None:
-        if not self.waiting.is_set():
-            self.waiting.set()
-            await self.open.wait()
-        await super().prepare(writes)
-
-
 async def test_a_write_that_is_under_way_is_waited_for_and_leaves_nothing(
     settings: Settings, temporal: Client, memory: Memory, tenant: str, marker: str
 ) -> None:
-    gates: list[_Gate] = []
+    gates: list[Gate] = []
 
     def spoil(store: Store) -> Store:
-        if store.name != "qdrant":
-            return store
-        gates.append(_Gate(store))
-        return gates[0]
+        gates.append(Gate(store))
+        return gates[-1]
 
-    async with at_work(settings, temporal, spoil=spoil):
+    async with at_work(settings, temporal, spoil=only("qdrant", spoil)):
         event = await accept_record(memory, tenant, "turvo", _shipment(marker), label=KEY)
-        await gates[0].waiting.wait()
+        await gates[0].reached.wait()
         asked = await _asked_to_forget(memory, tenant, _item(tenant))
         ended = await settled(memory, tenant, event)
         held_up = await memory.forgettings.forgetting(tenant, asked.forget_id)
@@ -306,7 +288,7 @@ async def test_a_write_that_is_under_way_is_waited_for_and_leaves_nothing(
 async def test_what_a_zombie_writes_in_its_window_is_erased_and_the_wait_begins_anew(
     settings: Settings, temporal: Client, database: Database, memory: Memory, tenant: str, marker: str
 ) -> None:
-    settings = settings.model_copy(update={"zombie_window_s": 3.0})
+    settings = settings.model_copy(update={"zombie_window_s": 8.0})
     async with (
         open_embedder(settings, database) as embedder,
         open_stores(settings, database, embedder) as stores,
@@ -319,10 +301,8 @@ async def test_what_a_zombie_writes_in_its_window_is_erased_and_the_wait_begins_
         zombie = VersionedBundle(tenant, ref, bundle, embedder.id, await embedder.embed([marker]))
         for store in stores.participants():
             await store.prepare([zombie])
-        found = await places_of(marker, settings, temporal)
         receipt = await _reached(memory, tenant, asked)
 
-    assert "chunk" in found
     assert waiting.first_count
     assert receipt.first_count
     assert receipt.first_count.counted_at > waiting.first_count.counted_at
@@ -337,7 +317,9 @@ async def test_a_version_that_the_ledger_does_not_know_is_erased_too(
         await _sent(memory, tenant, marker, "delivered")
         # As after a restore of PostgreSQL from a backup of before.
         async with database.connection() as connection:
-            await connection.execute("DELETE FROM item_version WHERE tenant_id = %s AND version = 1", (tenant,))
+            await connection.execute(
+                "DELETE FROM item_version WHERE tenant_id = %s AND version = 1", (tenant,)
+            )
         await _reached(memory, tenant, await _asked_to_forget(memory, tenant, _item(tenant)))
 
     left = await places_of(str(_item(tenant)), settings, temporal)
@@ -352,7 +334,7 @@ async def test_without_redis_there_is_no_receipt(
     asked = await _asked_to_forget(memory, tenant, _item(tenant))
     with capture_logs() as logs:
         async with at_work(settings.model_copy(update={"redis_url": "redis://127.0.0.1:9/0"}), temporal):
-            while not any(line.get("activity") == "erase_traces_activity" for line in logs):
+            while not any("redis" in line.get("reason", "") for line in logs):
                 await asyncio.sleep(0.1)
             waiting = await memory.forgettings.forgetting(tenant, asked.forget_id)
 

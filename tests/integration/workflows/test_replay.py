@@ -1,10 +1,11 @@
 """What ran on the real server replays: workflows are deterministic in success, rejection, undoing, upkeep."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from temporalio.client import Client, WorkflowHistory
@@ -14,6 +15,8 @@ from tests.integration.workflows.product import accept_document, accept_record, 
 
 from apex_memory.bootstrap.memory import Memory
 from apex_memory.bootstrap.schedules import SCHEDULED, schedule_id
+from apex_memory.cli.rebuild_run import start_rebuild
+from apex_memory.domain import ids
 from apex_memory.domain.bundles import VersionedBundle
 from apex_memory.domain.errors import EmbedderMismatch
 from apex_memory.domain.queues import Queue
@@ -45,7 +48,7 @@ class Recorded:
 async def _record_histories(
     settings: Settings, temporal: Client, memory: Memory, tenant: str
 ) -> list[Recorded]:
-    """One of each way that an ingestion can end, and one run of each kind of upkeep."""
+    """One of each way that an ingestion can end, one run of each kind of upkeep, and one forgetting."""
 
     def spoil(store: Store) -> Store:
         return _RefusesOne(store, always(Fault.NONE)) if store.name == "neo4j" else store
@@ -63,6 +66,7 @@ async def _record_histories(
         recorded.append(Recorded(name, await handle.fetch_history()))
 
     shipment = {"shipmentId": "SHIP-1", "status": "in_transit"}
+    settings = settings.model_copy(update={"zombie_window_s": 0.5})
     async with at_work(settings, temporal, spoil=spoil):
         # One after the other: sent together they would be one batch.
         for name, record_, label in (
@@ -81,6 +85,12 @@ async def _record_histories(
                 kind.workflow.__name__, UpkeepRun(), id=workflow_id, task_queue=queue
             )
             await keep(f"upkeep-{kind.name}", workflow_id)
+        await keep("rebuild", (await start_rebuild(temporal, settings, "qdrant", tenant)).id)
+        item, forget_id = ids.item_id(tenant, "turvo", "SHIP-1"), uuid4()
+        await memory.forgettings.request(tenant, item, forget_id=forget_id)
+        while not (now := await memory.forgettings.forgetting(tenant, forget_id)).completed_at:
+            await asyncio.sleep(0.1)
+        await keep("forget", now.workflow_id or "")
     return recorded
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -11,7 +12,7 @@ import orjson
 import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
-from tests.integration.workflows.product import SpoilStore, accept_document, accept_record, at_work, settled
+from tests.integration.workflows.product import accept_document, accept_record, at_work, settled
 
 from apex_memory.bootstrap.activities import activities_of
 from apex_memory.bootstrap.clients import open_embedder
@@ -20,7 +21,7 @@ from apex_memory.bootstrap.schedules import SCHEDULED, ensure_schedules, schedul
 from apex_memory.database import Database
 from apex_memory.domain import ids
 from apex_memory.domain.bundles import VersionedBundle, VersionRef
-from apex_memory.domain.errors import EmbedderMismatch
+from apex_memory.domain.errors import EmbedderMismatch, StoreUnavailable
 from apex_memory.domain.ledger import Ingestion, Outcome
 from apex_memory.domain.queues import Queue
 from apex_memory.domain.upkeep import UpkeepFigures, UpkeepRun
@@ -54,19 +55,29 @@ async def stores(settings: Settings, database: Database) -> AsyncGenerator[Store
 
 
 class _Outage:
-    """One store writes and loses every answer, until it is over."""
+    """Neo4j writes and every answer is lost, until it is over."""
 
     def __init__(self) -> None:
-        self._over = False
+        self.over = False
+        self.written = defaultdict[str, asyncio.Event](asyncio.Event)
 
     def end(self) -> None:
-        self._over = True
+        self.over = True
 
-    def spoil(self) -> SpoilStore:
-        def plan(operation: str) -> Fault:
-            return Fault.AFTER if operation == "prepare" and not self._over else Fault.NONE
+    def spoil(self, store: Store) -> Store:
+        return _LosingAnswers(store, self) if store.name == "neo4j" else store
 
-        return lambda store: Misbehaving(store, plan) if store.name == "neo4j" else store
+
+class _LosingAnswers(Misbehaving):
+    def __init__(self, store: Store, outage: _Outage) -> None:
+        super().__init__(store, always(Fault.NONE))
+        self._outage = outage
+
+    async def prepare(self, writes: Sequence[VersionedBundle]) -> None:
+        await super().prepare(writes)
+        if not self._outage.over:
+            self._outage.written[writes[0].tenant_id].set()
+            raise StoreUnavailable(self.name, "the answer was lost, as planned")
 
 
 async def _run(temporal: Client, settings: Settings, name: str, **input_: Any) -> UpkeepFigures:
@@ -85,17 +96,16 @@ async def _accept(memory: Memory, tenant: str, status: str, *, key: str = KEY) -
     return await accept_record(memory, tenant, "turvo", {"shipmentId": key, "status": status}, label=key)
 
 
-async def _being_written(memory: Memory, stores: Stores, tenant: str, *, key: str = KEY) -> Ingestion:
-    """The ingestion, once the spoilt store has written and could not say so."""
-    event_id = await _accept(memory, tenant, "in_transit", key=key)
-    while not (await _held(stores, tenant, 1, key=key))["neo4j"]:
-        await asyncio.sleep(0.05)
+async def _being_written(memory: Memory, outage: _Outage, tenant: str) -> Ingestion:
+    """The ingestion, once all of it is in Neo4j and nobody knows."""
+    event_id = await _accept(memory, tenant, "in_transit")
+    await outage.written[tenant].wait()
     return await memory.inbox.ingestion(tenant, event_id)
 
 
-async def _held(stores: Stores, tenant: str, version: int, *, key: str = KEY) -> dict[str, int]:
+async def _held(stores: Stores, tenant: str, version: int) -> dict[str, int]:
     """How many parts of this version each store holds, read from the store."""
-    ref = VersionRef(item_id=ids.item_id(tenant, "turvo", key), version=version)
+    ref = VersionRef(item_id=ids.item_id(tenant, "turvo", KEY), version=version)
     return {s.name: (await s.read_back(tenant, [ref]))[ref].count for s in stores.participants()}
 
 
@@ -103,8 +113,8 @@ async def test_a_terminated_workflow_is_taken_back_everywhere_and_its_lane_goes_
     now: Settings, temporal: Client, memory: Memory, stores: Stores, tenant: str
 ) -> None:
     outage = _Outage()
-    async with at_work(now, temporal, spoil=outage.spoil()):
-        dead = await _being_written(memory, stores, tenant)
+    async with at_work(now, temporal, spoil=outage.spoil):
+        dead = await _being_written(memory, outage, tenant)
         await temporal.get_workflow_handle(dead.workflow_id or "").terminate()
         behind = await _accept(memory, tenant, "delayed", key="SHIP-78")
         outage.end()
@@ -122,11 +132,11 @@ async def test_a_terminated_workflow_is_taken_back_everywhere_and_its_lane_goes_
 
 
 async def test_a_workflow_that_still_runs_is_left_alone(
-    now: Settings, temporal: Client, memory: Memory, stores: Stores, tenant: str
+    now: Settings, temporal: Client, memory: Memory, tenant: str
 ) -> None:
     outage = _Outage()
-    async with at_work(now, temporal, spoil=outage.spoil()):
-        running = await _being_written(memory, stores, tenant)
+    async with at_work(now, temporal, spoil=outage.spoil):
+        running = await _being_written(memory, outage, tenant)
 
         figures = await _run(temporal, now, "reap")
 
@@ -140,9 +150,10 @@ async def test_a_workflow_that_still_runs_is_left_alone(
 async def test_what_a_compensation_left_is_swept_for_one_tenant_or_all(
     now: Settings, temporal: Client, memory: Memory, stores: Stores, tenant: str, other_tenant: str
 ) -> None:
-    async with at_work(now, temporal, spoil=_Outage().spoil()):
+    outage = _Outage()
+    async with at_work(now, temporal, spoil=outage.spoil):
         for one in (tenant, other_tenant):
-            dead = await _being_written(memory, stores, one)
+            dead = await _being_written(memory, outage, one)
             await temporal.get_workflow_handle(dead.workflow_id or "").terminate()
             batch_id = UUID((dead.workflow_id or "").rpartition(":")[2])
             # As far as an undo came that was terminated in its turn.
@@ -195,7 +206,7 @@ class _Refusing(Misbehaving):
 
 
 async def test_the_folder_of_a_failed_document_expires_and_that_of_an_open_batch_stays(
-    now: Settings, temporal: Client, memory: Memory, stores: Stores, tenant: str
+    now: Settings, temporal: Client, memory: Memory, tenant: str
 ) -> None:
     outage = _Outage()
     failing: Callable[[Store], Store] = lambda s: (  # noqa: E731
@@ -205,8 +216,8 @@ async def test_the_folder_of_a_failed_document_expires_and_that_of_an_open_batch
         failed = await settled(
             memory, tenant, await accept_document(memory, tenant, "a.md", "# A\n\nText.\n")
         )
-    async with at_work(now, temporal, spoil=outage.spoil()):
-        await _being_written(memory, stores, tenant)
+    async with at_work(now, temporal, spoil=outage.spoil):
+        await _being_written(memory, outage, tenant)
         before = await _folders(memory, tenant)
 
         figures = await _run(temporal, now, "expire-staging", tenant_id=tenant)
@@ -260,10 +271,11 @@ async def test_a_schedule_runs_its_workflow_on_the_queue_of_its_settings(
 
 
 async def test_upkeep_is_run_and_shown_from_the_command_line(
-    now: Settings, temporal: Client, memory: Memory, stores: Stores, tenant: str
+    now: Settings, temporal: Client, memory: Memory, tenant: str
 ) -> None:
-    async with at_work(now, temporal, spoil=_Outage().spoil()):
-        dead = await _being_written(memory, stores, tenant)
+    outage = _Outage()
+    async with at_work(now, temporal, spoil=outage.spoil):
+        dead = await _being_written(memory, outage, tenant)
         await temporal.get_workflow_handle(dead.workflow_id or "").terminate()
 
         environment = _environment(now)

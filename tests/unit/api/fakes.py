@@ -4,11 +4,12 @@ import asyncio
 from uuid import UUID
 
 import orjson
-from tests.unit.retrieval.world import World
+from tests.unit.retrieval.world import NOON, World
 
 from apex_memory.domain.bundles import Bundle
 from apex_memory.domain.documents import Passage
 from apex_memory.domain.errors import ItemNotFound
+from apex_memory.domain.forgetting import Census, Forgetting, ForgettingState, ItemName
 from apex_memory.domain.ledger import Accepted, InboxEvent, Ingestion, Outcome
 from apex_memory.pipeline.extraction.documents import document_bundle
 from apex_memory.pipeline.extraction.rules import RuleExtractor
@@ -75,6 +76,51 @@ class MemoryInbox:
             while (known := await self.ingestion(tenant_id, event_id)).state != "done":
                 await self._changed.wait()
             return known
+
+
+class MemoryForgettings:
+    """What the API asks of `ports.Forgettings`; each step of an erasure is taken by who looks again."""
+
+    def __init__(self, remembered: World) -> None:
+        self._remembered = remembered
+        self._requests: dict[tuple[str, UUID], Forgetting] = {}
+
+    async def request(
+        self, tenant_id: str, item_id: UUID, *, forget_id: UUID, name: ItemName | None = None
+    ) -> Forgetting:
+        del name
+        if (tenant_id, forget_id) not in self._requests:
+            if not any(t == tenant_id and r.item_id == item_id for t, r in self._remembered.archive.rows):
+                raise ItemNotFound("item", str(item_id))
+            self._requests[tenant_id, forget_id] = Forgetting(
+                forget_id=forget_id,
+                item_id=item_id,
+                seq=self._remembered.delete(tenant_id, item_id),
+                state=ForgettingState.ERASING,
+                requested_at=NOON,
+                workflow_id=f"forget:{forget_id}",
+            )
+        return self._requests[tenant_id, forget_id]
+
+    async def forgetting(self, tenant_id: str, forget_id: UUID) -> Forgetting:
+        try:
+            known = self._requests[tenant_id, forget_id]
+        except KeyError:
+            raise ItemNotFound("forgetting", str(forget_id)) from None
+        self._requests[tenant_id, forget_id] = _further(known)
+        return known
+
+
+def _further(known: Forgetting) -> Forgetting:
+    census = Census(counted_at=NOON, held={"postgres": 0, "redis": 0})
+    match known.state:
+        case ForgettingState.ERASING:
+            changes = {"state": ForgettingState.WAITING, "first_count": census}
+        case ForgettingState.WAITING:
+            changes = {"state": ForgettingState.DONE, "second_count": census, "completed_at": NOON}
+        case ForgettingState.DONE:
+            changes = {}
+    return known.model_copy(update=changes)
 
 
 class RememberingInbox(MemoryInbox):

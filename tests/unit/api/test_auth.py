@@ -21,6 +21,9 @@ GUARDED = [
     ("POST", "/v1/search"),
     ("GET", f"/v1/entities/{UUID(int=1)}"),
     ("GET", f"/v1/items/{UUID(int=1)}"),
+    ("DELETE", f"/v1/items/{UUID(int=1)}"),
+    ("DELETE", "/v1/items?source=turvo&external_id=SHIP-1"),
+    ("GET", f"/v1/forgettings/{UUID(int=1)}"),
 ]
 
 

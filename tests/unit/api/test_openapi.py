@@ -12,6 +12,9 @@ OPERATIONS = {
     "POST /v1/search": "search",
     "GET /v1/entities/{entity_id}": "getEntity",
     "GET /v1/items/{item_id}": "getItem",
+    "DELETE /v1/items/{item_id}": "forgetItem",
+    "DELETE /v1/items": "forgetNamedItem",
+    "GET /v1/forgettings/{forget_id}": "getForgetting",
     "GET /livez": "getLiveness",
     "GET /readyz": "getReadiness",
 }

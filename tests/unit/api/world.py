@@ -7,7 +7,15 @@ from typing import Any, cast
 
 import httpx
 from fastapi import FastAPI
-from tests.unit.api.fakes import ALICE, BOB, KEYS, MemoryInbox, MemoryKeys, RememberingInbox
+from tests.unit.api.fakes import (
+    ALICE,
+    BOB,
+    KEYS,
+    MemoryForgettings,
+    MemoryInbox,
+    MemoryKeys,
+    RememberingInbox,
+)
 from tests.unit.retrieval.world import World as Remembered
 
 from apex_memory.api.app import create_app
@@ -15,7 +23,7 @@ from apex_memory.api.state import Draining
 from apex_memory.bootstrap.memory import Memory, Probe
 from apex_memory.pipeline.parsing.registry import parser_for
 from apex_memory.pipeline.sources.registry import SOURCES
-from apex_memory.ports import ApiKeys, Inbox, Ledger
+from apex_memory.ports import ApiKeys, Forgettings, Inbox, Ledger
 from apex_memory.settings import Settings
 from apex_memory.testing import MemoryStaging
 
@@ -69,6 +77,7 @@ async def opened(*, remembering: bool = False) -> AsyncGenerator[World, None]:
         ledger=cast("Ledger", remembered.archive),
         staging=staging,
         keys=cast("ApiKeys", MemoryKeys()),
+        forgettings=cast("Forgettings", MemoryForgettings(remembered)),
         retrieval=remembered.retrieval(deadline_s=0.2),
         sources={source.name: source for source in SOURCES},
         accepts=parser_for,

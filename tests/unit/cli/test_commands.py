@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from uuid import UUID
 
 import pytest
 from typer.testing import CliRunner
@@ -9,8 +10,8 @@ from typer.testing import CliRunner
 from apex_memory.cli import app
 from apex_memory.settings import process_environment
 
-COMMANDS = ["demo", "ingest", "search", "status", "api", "relay", "worker"]
-ASKING = [["demo"], ["ingest", __file__], ["search", "x"], ["status"]]
+COMMANDS = ["demo", "ingest", "search", "status", "forget", "api", "relay", "worker"]
+ASKING = [["demo"], ["ingest", __file__], ["search", "x"], ["status"], ["forget", str(UUID(int=1))]]
 HEAVY = ("fastapi", "httpx", "numpy", "orjson", "psycopg", "temporalio", "uvicorn")
 
 
@@ -81,7 +82,16 @@ def test_an_api_that_is_not_there_is_said_to_be_started_with_dev_up(arguments: l
 
 @pytest.mark.parametrize(
     "arguments",
-    [["worker", "laundry"], ["status", "no-uuid"], ["search", "x", "--limit", "0"], ["ingest", "/no/such"]],
+    [
+        ["worker", "laundry"],
+        ["status", "no-uuid"],
+        ["search", "x", "--limit", "0"],
+        ["ingest", "/no/such"],
+        ["forget"],
+        ["forget", "--source", "turvo"],
+        ["forget", "no-uuid"],
+        ["forget", str(UUID(int=1)), "--source", "turvo", "--external-id", "SHIP-1"],
+    ],
 )
 def test_wrong_use_ends_with_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2

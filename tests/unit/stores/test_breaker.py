@@ -71,6 +71,20 @@ async def _outcome(call: Awaitable[object]) -> Exception | None:
     return None
 
 
+async def _waits(world: _World, *, probes: int) -> list[float]:
+    """How long it says that each probe has to be waited for; all of them fail."""
+    waits: list[float] = []
+    for _ in range(probes):
+        outcome = await world.call()
+        assert isinstance(outcome, CircuitOpen)
+        waits.append(outcome.retry_after_s)
+        world.wait(outcome.retry_after_s)
+        asked = world.asked
+        await world.call()
+        assert world.asked == asked + 1
+    return waits
+
+
 async def test_a_closed_breaker_hands_on_what_the_call_says() -> None:
     world = _World()
 
@@ -146,19 +160,22 @@ async def test_the_first_answer_after_the_outage_closes_it() -> None:
     assert world.breaker.state is State.CLOSED
 
 
+async def test_the_next_outage_begins_with_the_shortest_wait_again() -> None:
+    world = _World()
+    for _ in range(2):
+        await world.fall()
+        waits = await _waits(world, probes=3)
+        assert waits == pytest.approx([1, 2, 4])
+        world.down = False
+        world.wait(LIMITS.longest_open_s)
+        assert await world.call() is None
+
+
 async def test_it_stays_open_longer_with_every_probe_that_fails_up_to_a_limit() -> None:
     world = _World()
     await world.fall()
-    waits: list[float] = []
 
-    for _ in range(3000):
-        outcome = await world.call()
-        assert isinstance(outcome, CircuitOpen)
-        waits.append(outcome.retry_after_s)
-        world.wait(outcome.retry_after_s)
-        asked = world.asked
-        await world.call()
-        assert world.asked == asked + 1
+    waits = await _waits(world, probes=3000)
 
     assert waits[:4] == pytest.approx([1, 2, 4, 4])
     assert waits[-1] == pytest.approx(LIMITS.longest_open_s)
@@ -279,7 +296,7 @@ async def test_what_began_before_the_outage_says_nothing_about_it(*, late: bool)
         if late:
             raise StoreUnavailable("qdrant", "at last")
 
-    old = asyncio.create_task(_outcome(world.breaker.call(began_before)))
+    old = [asyncio.create_task(_outcome(world.breaker.call(began_before))) for _ in range(LIMITS.least)]
     await asyncio.sleep(0)
     await world.fall()
     if late:
@@ -288,7 +305,7 @@ async def test_what_began_before_the_outage_says_nothing_about_it(*, late: bool)
         await world.call()
     state = world.breaker.state
     go.set()
-    await old
+    await asyncio.gather(*old)
 
     assert world.breaker.state is state is (State.CLOSED if late else State.OPEN)
 

@@ -97,6 +97,10 @@ UPDATE inbox_event SET outcome = 'quarantined', reason = %(reason)s, finished_at
 WHERE tenant_id = %(tenant)s AND batch_id = %(batch)s AND outcome IS NULL AND %(reason)s::text IS NOT NULL
 """
 
+_RELEASE: Final = """
+UPDATE batch SET workflow_id = NULL WHERE tenant_id = %s AND batch_id = %s AND closed_at IS NULL
+"""
+
 _NOTIFY_CLOSED: Final = "SELECT pg_notify('apex_done', %s), pg_notify('apex_inbox', '')"
 
 _INGESTION: Final = """
@@ -161,6 +165,10 @@ class PostgresInbox:
         async with self._database.transaction() as connection:
             await connection.execute(_CLOSE, {"tenant": tenant_id, "batch": batch_id, "reason": reason})
             await connection.execute(_NOTIFY_CLOSED, (tenant_id,))
+
+    async def release(self, tenant_id: str, batch_id: UUID) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(_RELEASE, (tenant_id, batch_id))
 
     async def ingestion(self, tenant_id: str, event_id: UUID) -> Ingestion:
         async with self._database.connection() as connection:

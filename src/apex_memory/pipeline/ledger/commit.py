@@ -17,7 +17,7 @@ ON CONFLICT (tenant_id) DO UPDATE SET seq = tenant_clock.seq RETURNING seq
 """
 
 _VERSIONS: Final = """
-SELECT request_id, item_id, version, state, reason, commit_seq, as_of, content_hash,
+SELECT request_id, event_id, item_id, version, state, reason, commit_seq, as_of, content_hash,
        parent_item, parent_version
 FROM item_version WHERE tenant_id = %s AND batch_id = %s ORDER BY item_id, version FOR UPDATE
 """
@@ -99,8 +99,9 @@ async def commit(
     clock = await cursor.fetchone()
     cursor = await connection.execute(_VERSIONS, (tenant_id, batch_id))
     rows = await cursor.fetchall()
+    first = _first_rounds(rows)
     preparing = [
-        _preparing(row)
+        _preparing(row, first)
         for row in rows
         if row["state"] == "preparing" and (verified is None or _ref(row) in verified)
     ]
@@ -174,9 +175,23 @@ def _decided(row: dict[str, Any]) -> CommitResult:
     )
 
 
-def _preparing(row: dict[str, Any]) -> Preparing:
+def _first_rounds(batch: Sequence[dict[str, Any]]) -> Mapping[UUID, int]:
+    """The lowest version of each event: all its rounds belong to one batch, and to one item."""
+    first: dict[UUID, int] = {}
+    for row in batch:
+        first[row["event_id"]] = min(row["version"], first.get(row["event_id"], row["version"]))
+    return first
+
+
+def _preparing(row: dict[str, Any], first: Mapping[UUID, int]) -> Preparing:
     parent = row["parent_item"] and VersionRef(item_id=row["parent_item"], version=row["parent_version"])
-    return Preparing(ref=_ref(row), as_of=row["as_of"], content_hash=row["content_hash"], parent=parent)
+    return Preparing(
+        ref=_ref(row),
+        as_of=row["as_of"],
+        content_hash=row["content_hash"],
+        parent=parent,
+        first=first[row["event_id"]],
+    )
 
 
 def _ref(row: dict[str, Any]) -> VersionRef:

@@ -33,6 +33,8 @@ class Preparing:
     as_of: datetime
     content_hash: str
     parent: VersionRef | None = None
+    #: The version that the same event got in its first round, if it was overtaken since.
+    first: int | None = None
 
 
 @dataclass
@@ -71,7 +73,8 @@ def decide(versions: Sequence[Preparing], heads: Mapping[UUID, Head]) -> Decisio
 
 def _state_of(preparing: Preparing, head: Head, parent: Head | None) -> CommitState:
     version = preparing.ref.version
-    if version <= head.tombstone:
+    # Overtaken before the item was deleted and allocated anew after: it was sent in before all the same.
+    if (preparing.first or version) <= head.tombstone:
         return CommitState.SUPERSEDED
     if preparing.parent and not (parent and parent.sees(preparing.parent.version)):
         return CommitState.SUPERSEDED

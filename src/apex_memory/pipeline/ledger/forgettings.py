@@ -11,8 +11,7 @@ from apex_memory.domain.bundles import VersionRef
 from apex_memory.domain.errors import ItemNotFound
 from apex_memory.domain.forgetting import Census, Condemned, Delivery, Forgetting, ItemName
 from apex_memory.domain.ledger import Burial
-from apex_memory.pipeline.ledger import condemned
-from apex_memory.pipeline.ledger.bury import bury
+from apex_memory.pipeline.ledger import bury, condemned
 from apex_memory.pipeline.ledger.commit import LOCK_CLOCK
 
 _COLUMNS: Final[LiteralString] = """
@@ -103,7 +102,7 @@ class PostgresForgettings:
             if name is not None:
                 named = {**where, "source": name.source, "label": name.external_id}
                 await connection.execute(_NAME_THE_UNWRITTEN, named)
-            burial = await bury(connection, tenant_id, item_id, request_id=forget_id)
+            burial = await bury.bury(connection, tenant_id, item_id, request_id=forget_id)
             await _conclude(connection, {**where, **_columns(burial)})
             cursor = await connection.execute(_REQUEST, {**where, "seq": burial.seq})
             rows = await cursor.fetchall()

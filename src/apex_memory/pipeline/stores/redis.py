@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final
+from typing import Final, cast
 from urllib.parse import quote
 
 import structlog
@@ -85,8 +85,8 @@ class RedisCache:
         # No pattern: quoted, a tenant has no character that one gives a meaning to.
         pattern = key_of(tenant_id, "*")
         try:
-            found: AsyncIterator[bytes] = self._client.scan_iter(match=pattern, count=KEYS_A_CALL)  # pyright: ignore[reportUnknownMemberType] - as above
-            return [place.decode() async for place in found]
+            found = self._client.scan_iter(match=pattern, count=KEYS_A_CALL)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - as above
+            return [place.decode() async for place in cast("AsyncIterator[bytes]", found)]
         except OUTAGE as exc:
             raise StoreUnavailable(NAME, str(exc)) from exc
 

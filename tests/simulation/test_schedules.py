@@ -1,0 +1,67 @@
+"""Random schedules of the real protocol code: whatever fails when, every promise holds."""
+
+from collections import Counter
+from typing import Final
+
+import pytest
+from tests.simulation.schedule import run
+from tests.simulation.weather import Fate
+
+from apex_memory.domain.ledger import Outcome
+from apex_memory.domain.upkeep import WorkflowState
+
+#: In portions, so that none comes near a test's time limit on a busy machine.
+_PORTIONS: Final = 8
+_SEEDS_A_PORTION: Final = 5
+
+
+@pytest.mark.parametrize("portion", range(_PORTIONS))
+def test_no_schedule_breaks_a_promise(portion: int, only_seed: int | None) -> None:
+    first = portion * _SEEDS_A_PORTION
+    if only_seed is None:
+        for seed in range(first, first + _SEEDS_A_PORTION):
+            _hold(seed)
+    elif portion == 0:
+        _hold(only_seed)
+
+
+def test_the_same_seed_is_the_same_schedule() -> None:
+    assert _story(7) == _story(7)
+
+
+def test_the_schedules_are_as_bad_as_they_claim() -> None:
+    """Every fate of a call, every end of a workflow and every end of an event happens."""
+    fates, states, outcomes = Counter[str](), Counter[WorkflowState](), Counter[Outcome]()
+    for seed in range(8):
+        world = run(seed)
+        fates.update(world.network.counts)
+        states.update(world.ends)
+        outcomes.update(ended.outcome for ended in world.ledger.outcomes.values())
+        world.close()
+
+    assert set(fates) == set(Fate)
+    assert set(states) == {
+        WorkflowState.COMPLETED,
+        WorkflowState.FAILED,
+        WorkflowState.CANCELLED,
+        WorkflowState.TERMINATED,
+    }
+    assert set(outcomes) == set(Outcome)
+
+
+def _story(seed: int) -> object:
+    world = run(seed)
+    try:
+        return world.loop.time(), world.network.counts, list(world.ledger.versions.values()), world.ends
+    finally:
+        world.close()
+
+
+def _hold(seed: int) -> None:
+    world = run(seed)
+    try:
+        assert not world.violations, (
+            f"seed {seed} breaks {world.violations[0]}; again with: pytest tests/simulation --seed {seed}"
+        )
+    finally:
+        world.close()
