@@ -7,7 +7,7 @@ UV := .tools/bin/uv
 RUN := $(UV) run --locked --no-sync
 PYTEST := $(RUN) pytest
 
-.PHONY: help demo test check unit integration chaos chaos-tests bench install down clean
+.PHONY: help demo test check unit simulation integration chaos chaos-tests bench install down clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ demo: install  ## Install what is missing, start everything, ingest the examples
 	@$(RUN) apex dev up
 	@$(RUN) apex demo
 
-test: install check unit integration chaos-tests  ## Everything that must pass before a change lands
+test: install check unit simulation integration chaos-tests  ## Everything that must pass before a change lands
 
 check: .venv/.synced  ## Style, types and layers: ruff, pyright strict, import-linter
 	$(RUN) ruff check
@@ -26,6 +26,9 @@ check: .venv/.synced  ## Style, types and layers: ruff, pyright strict, import-l
 
 unit: .venv/.synced  ## Tests that need no service
 	$(PYTEST) tests/unit -n 2
+
+simulation: .venv/.synced  ## The write protocol in virtual time: seeded faults, every promise checked, mutants caught
+	$(PYTEST) tests/simulation -n 2
 
 integration: install  ## Tests against the real services, started for the run
 	$(PYTEST) tests/integration -n 2

@@ -140,6 +140,7 @@ PLANTED: list[tuple[str, str, Callable[[History], None]]] = [
     ("corrupt", "a text that nobody sent", _see(9, whole=False)),
     ("corrupt", "a token that nobody sent", _see(9, token=_token("a", 777))),
     ("disordered", "a higher version committed earlier", _change("ledger", 21, seq=2, superseded=2)),
+    ("broken", "a search answered with 500", _change("search", 9, out="info", why="500")),
     ("dropped", "given up without a cancel", _change("inbox", 25, outcome="aborted")),
 ]
 

@@ -34,7 +34,7 @@ def found_out(request: pytest.FixtureRequest) -> Callable[[str, str, int], None]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    caught = config.stash.get(CAUGHT, [])
+    caught = config.stash.setdefault(CAUGHT, [])
     if caught and config.get_verbosity() > 0:
         terminalreporter.section("rules left out, and the promise that broke")
         for rule, promise, schedules in sorted(caught):

@@ -90,9 +90,10 @@ def i2_a_read_returns_whole_bundles(facts: Facts, read: Read) -> Iterator[str]:
 
 
 def i3_a_read_returns_what_was_committed_at_its_snapshot(facts: Facts, read: Read) -> Iterator[str]:
-    truth = {row.ref for t, row in facts.rows() if t == read.tenant_id and row.visible_at(read.seq)}
+    rows = (row for tenant, row in facts.rows() if tenant == read.tenant_id)
+    truth = frozenset(row.ref for row in rows if row.visible_at(read.seq))
     for name, found in read.found.items():
-        seen = read.visible & set(found)
+        seen = read.visible & frozenset(found)
         if seen != truth:
             missed, wrong = _names(truth - seen), _names(seen - truth)
             yield f"{name} at {read.seq}: missed {missed}, showed {wrong}"
@@ -202,7 +203,7 @@ def i10_no_answer_holds_another_tenants_id(facts: Facts, read: Read) -> Iterator
     own = {event.item_id for event in facts.sent if event.tenant_id == read.tenant_id}
     for name, found in read.found.items():
         if foreign := [ref for ref in found if ref.item_id not in own]:
-            yield f"{name} showed {read.tenant_id} {_names(set(foreign))}"
+            yield f"{name} showed {read.tenant_id} {_names(foreign)}"
 
 
 def i11_nothing_waits_for_ever(facts: Facts) -> Iterator[str]:
@@ -313,5 +314,5 @@ def _name(ref: VersionRef) -> str:
     return f"{str(ref.item_id)[:8]} v{ref.version}"
 
 
-def _names(refs: set[VersionRef] | frozenset[VersionRef]) -> str:
+def _names(refs: Collection[VersionRef]) -> str:
     return ", ".join(sorted(map(_name, refs))) or "nothing"

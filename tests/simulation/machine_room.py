@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from tests.simulation.invariants import Facts
@@ -22,7 +22,7 @@ from apex_memory.domain.bundles import Bundle, VersionedBundle, VersionRef
 from apex_memory.domain.documents import ParsedDocument, Passage
 from apex_memory.domain.messages import IngestBatch, StagedBatch
 from apex_memory.domain.staged import BUNDLES, VECTORS
-from apex_memory.ports import Parser
+from apex_memory.ports import Inbox, Parser
 from apex_memory.testing import MemoryLeases, MemoryStaging, MemoryStore, MemoryWorkflows
 from apex_memory.workflows.ingest import Preparation
 
@@ -42,7 +42,7 @@ class MachineRoom:
         self.ledger = DistantLedger(facts.ledger, network, acknowledged=facts.acknowledged)
         self._facts = facts
         self._workflows = workflows
-        self._inbox = DistantInbox(facts.ledger, network)
+        self._inbox = cast("Inbox", DistantInbox(facts.ledger, network))
         self._stores = [DistantStore(store, network) for store in facts.stores]
         self._staging = MemoryStaging(clock=facts.now)
         self._leases = MemoryLeases(clock=facts.now)

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from tests.simulation import machine_room
 from tests.simulation.reader import Filter, visible_at
+from tests.simulation.senders import TENANTS
 
 from apex_memory.activities.maintain import MaintainActivities
 from apex_memory.activities.write import WriteActivities
@@ -39,7 +40,11 @@ class Mutant:
 def _judging(change: Callable[[deciding.Preparing, deciding.Head], tuple[Any, Any]]) -> Any:
     def leave_out(patch: Patch) -> None:
         judge: Any = deciding._state_of  # pyright: ignore[reportPrivateUsage] - a mutant of it
-        patch.setattr(deciding, "_state_of", lambda v, head, parent: judge(*change(v, head), parent))
+
+        def careless(version: Any, head: Any, parent: Any) -> Any:
+            return judge(*change(version, head), parent)
+
+        patch.setattr(deciding, "_state_of", careless)
 
     return leave_out
 
@@ -120,7 +125,10 @@ def _aborts_what_is_committed(patch: Patch) -> None:
 
 
 def _forgets_requests(patch: Patch) -> None:
-    patch.setattr(MemoryLedger, "_known", lambda _self, _tenant_id, _request: None)
+    def nothing(_self: MemoryLedger, _tenant_id: str, _request: AllocationRequest) -> None:
+        return
+
+    patch.setattr(MemoryLedger, "_known", nothing)
 
 
 def _forgets_what_was_unchanged(patch: Patch) -> None:
@@ -148,7 +156,10 @@ def _unchanged_is_no_news(patch: Patch) -> None:
 
 
 def _keeps_what_was_derived(patch: Patch) -> None:
-    patch.setattr(MemoryLedger, "_end_derived", lambda *_: None)
+    def nothing(*_: Any) -> None:
+        return
+
+    patch.setattr(MemoryLedger, "_end_derived", nothing)
 
 
 def _collects_all_but_the_committed(patch: Patch) -> None:
@@ -265,7 +276,11 @@ def _discards_the_item(patch: Patch) -> None:
 
 def _searches_all_tenants(patch: Patch) -> None:
     held = MemoryStore.held
-    patch.setattr(MemoryStore, "held", lambda self, _tenant: [*held(self, "acme"), *held(self, "bolt")])
+
+    def everything(self: MemoryStore, _tenant_id: str) -> Any:
+        return [write for tenant_id in TENANTS for write in held(self, tenant_id)]
+
+    patch.setattr(MemoryStore, "held", everything)
 
 
 def _validates_against_now(_patch: Patch) -> Filter:
@@ -291,7 +306,7 @@ MUTANTS: Final = (
     Mutant("only what is preparing commits", ("i4", "i8"), _commits_what_was_aborted),
     Mutant("only what was verified commits", ("i4",), _commits_what_was_not_verified),
     Mutant("a commit announces once", ("i9",), _announces_again),
-    Mutant("an abort leaves alone what is committed", ("i8", "i12"), _aborts_what_is_committed),
+    Mutant("an abort leaves alone what is committed", ("i8", "i9", "i12"), _aborts_what_is_committed),
     Mutant("a request has one version", ("i8",), _forgets_requests),
     Mutant("what was unchanged stays so", ("i8",), _forgets_what_was_unchanged),
     Mutant("what is said again is news", ("i3",), _unchanged_is_no_news),

@@ -10,7 +10,6 @@ from apex_memory.domain.errors import EmbedderMismatch
 from apex_memory.domain.ledger import Allocation, AllocationRequest, Burial, CommitResult, VersionManifests
 from apex_memory.domain.upkeep import Leftover, OpenBatch, Reconciliation, Standing, VersionPage
 from apex_memory.failpoints import half_of_each
-from apex_memory.ports import Inbox
 from apex_memory.testing import MemoryLedger, MemoryStore
 
 #: The database that holds the ledger and the canonical content: one server.
@@ -181,7 +180,7 @@ class DistantLedger:
         return await self._network.read(POSTGRES, lambda: self._ledger.published(tenant_id))
 
 
-class DistantInbox(Inbox):
+class DistantInbox:
     """The part of `Inbox` that closes batches, across the network; the rest is never called here."""
 
     def __init__(self, ledger: MemoryLedger, network: Network) -> None:

@@ -1,5 +1,6 @@
 """A seed in, a world after one random schedule out: what happens, when, and how it all came to rest."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -137,3 +138,11 @@ def run(seed: int, *, new_world: Callable[[int], World] = World) -> World:
             return scene.world
     scene.world.settle()
     return scene.world
+
+
+def story(seed: int) -> str:
+    """A schedule's fingerprint: when it ended, what became of each call and of each version."""
+    world = run(seed)
+    told = [world.loop.time(), sorted(world.network.counts.items()), *world.ledger.versions.values()]
+    world.close()
+    return hashlib.sha256("\n".join(map(repr, told)).encode()).hexdigest()

@@ -41,7 +41,8 @@ class Worker:
         self.silent_until = 0.0
         self._open = open_activities
         self._frozen_until = 0.0
-        self._attempts: set[asyncio.Task[Any]] = set()
+        # In order: a set of tasks is walked by their addresses, which no seed repeats.
+        self._attempts: dict[asyncio.Task[Any], None] = {}
 
     async def thawed(self) -> None:
         while self._clock() < self._frozen_until:
@@ -54,8 +55,8 @@ class Worker:
         attempt: asyncio.Task[Any] = asyncio.get_running_loop().create_task(
             context.run(work), context=context
         )
-        self._attempts.add(attempt)
-        attempt.add_done_callback(self._attempts.discard)
+        self._attempts[attempt] = None
+        attempt.add_done_callback(lambda done: self._attempts.pop(done, None))
         return attempt
 
     def crash(self, *, for_s: float) -> None:

@@ -24,8 +24,8 @@ def rebuild(
 ) -> None:
     """Write all that a store should hold, from PostgreSQL, without a model call; then compare the two.
 
-    Searches go on meanwhile and name the store in [cyan]missing[/]. Ctrl-C ends the waiting only; run again, it
-    joins what is under way. Ends with 1 if a difference is left.
+    Searches go on meanwhile and name the store in [cyan]missing[/]. Ctrl-C ends the waiting only; run
+    again, it joins what is under way. Ends with 1 if a difference is left.
 
     Examples: [cyan]apex rebuild --store qdrant[/]   [cyan]apex rebuild --store neo4j --tenant demo[/]
     """

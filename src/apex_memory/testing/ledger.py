@@ -4,7 +4,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from uuid import UUID
 
 from apex_memory.domain.bundles import VersionRef
@@ -20,9 +19,7 @@ from apex_memory.domain.ledger import (
 )
 from apex_memory.domain.upkeep import Leftover, OpenBatch, Reconciliation, Standing
 from apex_memory.pipeline.ledger.decide import Head, decide
-from apex_memory.testing.ledger_rows import BatchRow, Ended, VersionRow
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
+from apex_memory.testing.ledger_rows import BatchRow, Ended, VersionRow, tombstone, unborn
 
 
 class MemoryLedger:
@@ -174,7 +171,11 @@ class MemoryLedger:
     async def standing(
         self, tenant_id: str, versions: Sequence[VersionRef], *, window_s: float
     ) -> Mapping[VersionRef, Standing]:
-        return {ref: self._standing(self.versions.get((tenant_id, ref)), window_s) for ref in versions}
+        held = {ref: self.versions.get((tenant_id, ref)) for ref in versions}
+        return {
+            ref: row.standing(window_s=window_s, now=self._clock()) if row else Standing.UNKNOWN
+            for ref, row in held.items()
+        }
 
     async def over(
         self, tenant_id: str, data_ids: Sequence[UUID], *, older_than_s: float
@@ -220,7 +221,7 @@ class MemoryLedger:
 
     def _allocate(self, tenant_id: str, batch_id: UUID, request: AllocationRequest) -> Allocation:
         key = tenant_id, request.item_id
-        head = self._heads.setdefault(key, _unborn(request.item_id))
+        head = self._heads.setdefault(key, unborn(request.item_id))
         if head.committed > head.tombstone and head.content_hash == request.content_hash:
             ref = VersionRef(item_id=request.item_id, version=head.committed)
             self._conclude(tenant_id, request.event_id, Outcome.UNCHANGED, ref=ref)
@@ -245,20 +246,7 @@ class MemoryLedger:
             if row.ref.item_id == item_id:
                 row.end(seq, at=now)
         ref = self._number(tenant_id, item_id)
-        self.versions[tenant_id, ref] = VersionRow(
-            ref=ref,
-            request_id=f"{request_id}:{item_id}",
-            event_id=request_id,
-            batch_id=request_id,
-            content_hash="",
-            as_of=_NEVER,
-            parent=None,
-            allocated_at=now,
-            state="committed",
-            tombstone=True,
-            commit_seq=seq,
-            decided_at=now,
-        )
+        self.versions[tenant_id, ref] = tombstone(ref, request_id=request_id, seq=seq, at=now)
         self._heads[tenant_id, item_id] = replace(
             self._heads[tenant_id, item_id],
             tombstone=ref.version,
@@ -289,14 +277,6 @@ class MemoryLedger:
     ) -> None:
         self.outcomes.setdefault((tenant_id, event_id), Ended(outcome, reason, ref, self._clock()))
 
-    def _standing(self, row: VersionRow | None, window_s: float) -> Standing:
-        if row is None:
-            return Standing.UNKNOWN
-        if row.state == "preparing" or (row.state == "committed" and row.collected_at is None):
-            return Standing.KEPT
-        ended = row.decided_at if row.collected_at is None else row.collected_at
-        return Standing.UNKNOWN if self._older(ended, window_s) else Standing.RECENT
-
     def _older(self, since: float | None, age_s: float) -> bool:
         return since is not None and since < self._clock() - age_s
 
@@ -309,10 +289,6 @@ class MemoryLedger:
 
     def _preparing(self, tenant_id: str, batch_id: UUID) -> Sequence[VersionRow]:
         return [row for row in self._of_batch(tenant_id, batch_id) if row.state == "preparing"]
-
-
-def _unborn(item_id: UUID) -> Head:
-    return Head(item_id=item_id, committed=0, last_committed=0, tombstone=0, as_of=None, content_hash=None)
 
 
 def _order(ref: VersionRef) -> tuple[bytes, int]:

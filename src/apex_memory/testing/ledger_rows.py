@@ -1,14 +1,14 @@
 """The rows of an in-memory ledger: what it is told in, what it knows of batches and versions out."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
 from apex_memory.domain.bundles import Manifest, VersionRef
 from apex_memory.domain.ledger import CommitResult, CommitState, Outcome
-from apex_memory.domain.upkeep import OpenBatch
-from apex_memory.pipeline.ledger.decide import Preparing
+from apex_memory.domain.upkeep import OpenBatch, Standing
+from apex_memory.pipeline.ledger.decide import Head, Preparing
 
 State = Literal["preparing", "committed", "aborted"]
 
@@ -53,6 +53,12 @@ class VersionRow:
             ref=self.ref, as_of=self.as_of, content_hash=self.content_hash, parent=self.parent, first=first
         )
 
+    def standing(self, *, window_s: float, now: float) -> Standing:
+        if self.state == "preparing" or (self.state == "committed" and self.collected_at is None):
+            return Standing.KEPT
+        ended = self.decided_at if self.collected_at is None else self.collected_at
+        return Standing.UNKNOWN if ended is not None and ended < now - window_s else Standing.RECENT
+
     def end(self, seq: int, *, at: float) -> None:
         """Superseded once, for good."""
         if self.state == "committed" and self.superseded_seq is None:
@@ -90,3 +96,26 @@ class Ended:
     reason: str | None
     ref: VersionRef | None
     at: float
+
+
+def tombstone(ref: VersionRef, *, request_id: UUID, seq: int, at: float) -> VersionRow:
+    """A version without content, committed as it is made."""
+    return VersionRow(
+        ref=ref,
+        request_id=f"{request_id}:{ref.item_id}",
+        event_id=request_id,
+        batch_id=request_id,
+        content_hash="",
+        as_of=datetime.min.replace(tzinfo=UTC),
+        parent=None,
+        allocated_at=at,
+        state="committed",
+        tombstone=True,
+        commit_seq=seq,
+        decided_at=at,
+    )
+
+
+def unborn(item_id: UUID) -> Head:
+    """The head of an item of which nothing was ever committed."""
+    return Head(item_id=item_id, committed=0, last_committed=0, tombstone=0, as_of=None, content_hash=None)

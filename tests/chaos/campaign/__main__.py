@@ -36,7 +36,8 @@ def main() -> None:
     # Drivers, and the product's readers in this process, report each connection that breaks.
     logging.disable(logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    only = frozenset(filter(None, asked.only.split(",")))
+    named: str = asked.only
+    only = frozenset(filter(None, named.split(",")))
     plan = Plan(root=root, seed=seed, faults=faults, ends_at=ends_at, only=only)
     asyncio.run(Campaign(plan, say=_say).run())
     raise SystemExit(0 if _report([root]) else 1)

@@ -18,7 +18,10 @@ KINDS: Final = (
     "corrupt",  # not what was sent
     "disordered",  # the order of commits is not the order of versions
     "dropped",  # accepted, then given up, though nobody cancelled it
+    "broken",  # answered with 500: an error that nobody foresaw, where a partial answer or 503 was promised
 )
+#: What a client notes of an answer of this kind.
+BROKEN: Final = "500"
 #: How many of each kind are described; all are counted.
 DESCRIBED: Final = 20
 
@@ -122,6 +125,7 @@ class _Judge:
     def __init__(self, operations: Sequence[Operation], *, excused: frozenset[str]) -> None:
         self._excused = excused
         self._verdict = Verdict()
+        self._broken = [o for o in operations if o.why == BROKEN]
         self._sends = [o for o in operations if o.op == "send"]
         self._settles = [o for o in operations if o.op == "settle" and o.out == "ok"]
         self._reads = [o for o in operations if o.op in _READS and o.out == "ok"]
@@ -135,6 +139,8 @@ class _Judge:
 
     def verdict(self) -> Verdict:
         self._learn()
+        for operation in self._broken:
+            self._note("broken", f"{operation.op} was answered with 500", operation)
         self._judge_requests()
         self._judge_ledger()
         self._judge_endings()

@@ -36,6 +36,7 @@ STATEMENTS = (
     "READ_BACK",
     "SAID",
     "VERSIONS",
+    "VERSIONS_OF",
     "CLAIMS_AROUND",
 )
 

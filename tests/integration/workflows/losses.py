@@ -43,6 +43,25 @@ async def remove_relationship(write: VersionedBundle, settings: Settings) -> Non
         await driver.execute_query(one, tenant=write.tenant_id, item=str(write.ref.item_id))
 
 
+async def make_twins(tenant: str, settings: Settings) -> None:
+    """Every entity of the tenant twice, as concurrent writers make them without a constraint."""
+    async with open_neo4j(settings.neo4j_url) as driver:
+        await driver.execute_query(
+            "MATCH (e:Entity {tenant_id: $tenant}) CREATE (twin:Entity) SET twin = properties(e)",
+            tenant=tenant,
+        )
+
+
+async def twins_of(tenant: str, settings: Settings) -> int:
+    count = """
+    MATCH (e:Entity {tenant_id: $tenant}) WITH e.entity_id AS id, count(*) AS twins
+    WHERE twins > 1 RETURN count(*)
+    """
+    async with open_neo4j(settings.neo4j_url) as driver:
+        answer = await driver.execute_query(count, tenant=tenant)
+    return answer.records[0][0]
+
+
 async def _wipe_neo4j(settings: Settings) -> None:
     async with open_neo4j(settings.neo4j_url) as driver:
         await driver.execute_query("MATCH (n) DETACH DELETE n")

@@ -7,11 +7,17 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID, uuid4
 
+import orjson
 import pytest
 from temporalio.client import Client
-from tests.contracts.store_contract import assert_holds_exactly
-from tests.contracts.writes import message, write_of
-from tests.integration.workflows.losses import remove_point, remove_relationship, say_otherwise, wipe
+from tests.integration.workflows.losses import (
+    make_twins,
+    remove_point,
+    remove_relationship,
+    say_otherwise,
+    twins_of,
+    wipe,
+)
 from tests.integration.workflows.product import accept_document, accept_record, at_work, settled
 
 from apex_memory.bootstrap.clients import open_embedder
@@ -23,7 +29,6 @@ from apex_memory.devstack.fixture import running_stack
 from apex_memory.domain import ids
 from apex_memory.domain.answers import SearchAnswer
 from apex_memory.domain.bundles import VersionedBundle, VersionRef
-from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.domain.ledger import AllocationRequest, Outcome
 from apex_memory.domain.queues import Queue
 from apex_memory.domain.upkeep import UpkeepFigures, UpkeepRun
@@ -211,7 +216,8 @@ async def test_a_rebuild_outlives_the_death_of_its_worker(
 
     handle = await start_rebuild(temporal, settings, store, tenant)
     dying = await _workers(settings, failpoints=f"{store}.prepare.after=kill@1")
-    assert await dying.wait() == -9
+    await dying.communicate()
+    assert dying.returncode == -9
     async with at_work(settings, temporal):
         ended = await handle.result()
         figures = await _reconciled(settings, temporal, database, tenant)
@@ -221,14 +227,39 @@ async def test_a_rebuild_outlives_the_death_of_its_worker(
 
 
 async def _workers(settings: Settings, *, failpoints: str) -> asyncio.subprocess.Process:
+    return await _apex(settings, "worker", "workflows", "maintain", failpoints=failpoints)
+
+
+async def _apex(settings: Settings, *arguments: str, failpoints: str = "") -> asyncio.subprocess.Process:
     given = ("postgres_url", "qdrant_url", "neo4j_url", "redis_url", "temporal_address", "queue_prefix")
     environment = process_environment() | {
         f"{ENV_PREFIX}{name.upper()}": str(getattr(settings, name)) for name in given
     }
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "apex_memory.cli", "worker", "workflows", "maintain"),
+        *(sys.executable, "-m", "apex_memory.cli", *arguments),
         env=environment | {f"{ENV_PREFIX}FAILPOINTS": failpoints},
+        stdout=asyncio.subprocess.PIPE,
     )
+
+
+async def test_the_command_shows_what_was_written_and_ends_well(
+    settings: Settings, temporal: Client, memory: Memory, tenant: str
+) -> None:
+    async with at_work(settings, temporal):
+        await _remember(memory, tenant, "SHIP-1")
+        await wipe("qdrant", settings)
+
+        command = await _apex(settings, "rebuild", "--store", "qdrant", "--tenant", tenant, "--json")
+        out, _ = await command.communicate()
+
+    assert command.returncode == 0
+    nothing = dict.fromkeys(("missing", "torn", "unknown", "mended"), 0)
+    assert orjson.loads(out) == {
+        "store": "qdrant",
+        "tenant_id": tenant,
+        "written": 2,
+        "differences": {"checked": 2, **nothing},
+    }
 
 
 async def test_two_rebuilds_at_once_do_no_harm_and_asking_twice_is_one(
@@ -328,23 +359,17 @@ async def test_while_a_store_is_filled_again_a_search_says_so(
     assert (during.missing, of_others.missing, after.missing) == (("qdrant",), (), ())
 
 
-async def test_a_graph_without_its_schema_is_an_outage_until_it_is_made_again(
-    settings: Settings, stores: Stores, tenant: str
+async def test_twins_that_were_written_while_the_schema_was_lost_are_mended(
+    settings: Settings, temporal: Client, database: Database, memory: Memory, stores: Stores, tenant: str
 ) -> None:
-    write = write_of(tenant, message())
-    await stores.neo4j.ensure()
-    await wipe("neo4j", settings)
-    graph = stores.neo4j
+    async with at_work(settings, temporal):
+        await _remember(memory, tenant, "SHIP-1", "SHIP-2")
+        await wipe("neo4j", settings)
+        await stores.neo4j.prepare(await _canon(database, tenant, "SHIP-1"))
+        await make_twins(tenant, settings)
 
-    for call in (
-        graph.prepare([write]),
-        graph.read_back(tenant, [write.ref]),
-        graph.versions(tenant, after=None, limit=1),
-        graph.claims_around(tenant, [uuid4()], steps=1, limit=1),
-    ):
-        with pytest.raises(StoreUnavailable):
-            await call
+        await (await start_rebuild(temporal, settings, "neo4j", tenant)).result()
+        figures = await _reconciled(settings, temporal, database, tenant)
 
-    await graph.ensure()
-    await graph.prepare([write])
-    await assert_holds_exactly(graph, write)
+    assert await twins_of(tenant, settings) == 0
+    assert figures == dict.fromkeys(STORES, (0, 0, 0, 0))

@@ -19,6 +19,7 @@ def answered(status: int) -> UnexpectedResponse:
         *(answered(status) for status in (401, 403, 404, 408, 429, 500, 502, 503, 504)),
         ResponseHandlingException(httpx.ConnectError("refused")),
         ResponseHandlingException(httpx.ReadTimeout("silence")),
+        ResponseHandlingException(AttributeError("reset while connecting", name="getpeername")),
         TimeoutError(),
     ],
     ids=repr,
@@ -35,6 +36,7 @@ def test_an_outage_is_store_unavailable(raised: Exception) -> None:
     [
         *(answered(status) for status in (400, 409, 422, 501)),
         ResponseHandlingException(ValueError()),
+        ResponseHandlingException(AttributeError("a bug", name="payload")),
     ],
     ids=repr,
 )

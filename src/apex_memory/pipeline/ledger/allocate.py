@@ -1,6 +1,6 @@
 """Requests in, one version each out: the same request gets the same version, the same content gets none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -32,9 +32,8 @@ RETURNING item_id, next_version, committed, tombstone, content_hash
 """
 
 # Read after the heads are locked: what deletes an item holds its head until its events are concluded.
-_CONCLUDED: Final = """
-SELECT event_id, outcome, item_id, version FROM inbox_event
-WHERE tenant_id = %s AND event_id = ANY(%s) AND outcome IS NOT NULL
+_ENDED: Final = """
+SELECT event_id FROM inbox_event WHERE tenant_id = %s AND event_id = ANY(%s) AND outcome IS NOT NULL
 """
 
 _INSERT: Final = """
@@ -70,13 +69,27 @@ WHERE e.tenant_id = %(tenant)s AND e.event_id = u.event_id AND e.outcome IS NULL
 async def allocate(
     connection: Connection, tenant_id: str, batch_id: UUID, requests: Sequence[AllocationRequest]
 ) -> Sequence[Allocation]:
-    """Within the caller's transaction, give every request its version; `unchanged` names the head instead."""
+    """Within the caller's transaction, give every request its version; `unchanged` names the head instead.
+
+    A new request whose event has ended gets none: its item was deleted, or its batch was given up.
+    """
     # Before looking: another attempt of the same request has ended once its heads are ours.
     heads = await _lock_heads(connection, tenant_id, requests)
     known = await _known(connection, tenant_id, requests)
-    wanted = [r for r in requests if r.request_id not in known]
+    ended = await _ended(connection, tenant_id, requests)
+    wanted = [r for r in requests if r.request_id not in known and r.event_id not in ended]
     fresh = await _fresh(connection, tenant_id, batch_id, wanted, heads) if wanted else {}
-    return [known.get(r.request_id) or fresh[r.request_id] for r in requests]
+    given = {**known, **fresh}
+    return [given[r.request_id] for r in requests if r.request_id in given]
+
+
+async def _ended(
+    connection: Connection, tenant_id: str, requests: Sequence[AllocationRequest]
+) -> Collection[UUID]:
+    # What is derived names an event that ended when its parent committed; the commit asks for the parent.
+    events = [r.event_id for r in requests if r.parent is None]
+    cursor = await connection.execute(_ENDED, (tenant_id, events))
+    return {row["event_id"] async for row in cursor}
 
 
 async def _known(

@@ -37,6 +37,24 @@ SCHEMA: Final[tuple[LiteralString, ...]] = (
     """,
 )
 
+# Written while the constraints were lost with everything else: by two transactions at once, the same entity
+# becomes two nodes. Neither is whole. What was said of them is then torn, and the reconciler writes it again.
+DELETE_TWINS: Final[tuple[LiteralString, ...]] = (
+    """
+    MATCH (e:Entity) WITH e.tenant_id AS tenant, e.entity_id AS id, collect(e) AS twins
+    WHERE size(twins) > 1 UNWIND twins AS twin DETACH DELETE twin
+    """,
+    """
+    MATCH (p:Episode) WITH p.tenant_id AS tenant, p.item_id AS item, p.version AS version, collect(p) AS twins
+    WHERE size(twins) > 1 UNWIND twins AS twin DETACH DELETE twin
+    """,
+    """
+    MATCH (:Entity)-[r:RELATES_TO]->(:Entity)
+    WITH r.tenant_id AS tenant, r.item_id AS item, r.version AS version, r.claim_id AS id, collect(r) AS twins
+    WHERE size(twins) > 1 UNWIND twins AS twin DELETE twin
+    """,
+)
+
 AWAIT_INDEXES: Final = "CALL db.awaitIndexes(60)"
 
 PING: Final = "RETURN 1"

@@ -6,13 +6,15 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from neo4j import AsyncDriver, AsyncGraphDatabase, NotificationMinimumSeverity
+from neo4j.exceptions import Neo4jError
 from neo4j.time import DateTime
 from pydantic import SecretStr
 
 from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
+from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.domain.upkeep import VersionPage, cursor_at, position_after
 from apex_memory.pipeline.stores.neo4j import rows, statements, writing
-from apex_memory.pipeline.stores.neo4j.transactions import NAME, Transactions
+from apex_memory.pipeline.stores.neo4j.transactions import NAME, TWINS, Transactions
 
 # On two busy cores 340 to 700 items/s are written in fifties, 70 to 130 one by one.
 CHUNK: Final = 50
@@ -51,7 +53,14 @@ class Neo4jStore:
     async def ensure(self) -> None:
         """Create the constraints and indexes that are missing; any number of processes may, at once."""
         for statement in statements.SCHEMA:
-            await self._transactions.write(partial(writing.run, statement))
+            try:
+                await self._transactions.write(partial(writing.run, statement))
+            except StoreUnavailable as exc:
+                if not (isinstance(exc.__cause__, Neo4jError) and exc.__cause__.code == TWINS):
+                    raise
+                for twins in statements.DELETE_TWINS:
+                    await self._transactions.write(partial(writing.run, twins))
+                await self._transactions.write(partial(writing.run, statement))
         await self._transactions.read_written(statements.AWAIT_INDEXES, {})
 
     def parts(self, write: VersionedBundle) -> Sequence[UUID]:

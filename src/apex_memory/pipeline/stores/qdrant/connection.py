@@ -57,11 +57,16 @@ def outages_named() -> Generator[None]:
         raise StoreUnavailable(NAME, str(exc)) from exc
     except ResponseHandlingException as exc:
         # The client also wraps what is no outage, such as an answer that it cannot read.
-        if not isinstance(exc.source, httpx.TransportError):
+        if not (isinstance(exc.source, httpx.TransportError) or _cut_while_connecting(exc.source)):
             raise
         raise StoreUnavailable(NAME, repr(exc.source)) from exc
     except TimeoutError as exc:
         raise StoreUnavailable(NAME, "no answer in time") from exc
+
+
+def _cut_while_connecting(source: Exception) -> bool:
+    """The client asks a connection for its peer's name, and is given none if the peer has just reset it."""
+    return isinstance(source, AttributeError) and source.name == "getpeername"
 
 
 def _may_pass(status: int | None) -> bool:
