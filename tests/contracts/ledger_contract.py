@@ -477,7 +477,7 @@ class UpkeepContract:
 
         await upkeep.collected(tenant_id, [live])
 
-        assert await upkeep.standing(tenant_id, [live], window_s=0) == {live: Standing.KEPT}
+        assert (await upkeep.standing(tenant_id, [live], window_s=0))[live] is Standing.KEPT
 
     async def test_live_versions_come_page_by_page_with_their_manifests(
         self, ledger: Ledger, upkeep: Upkeep, tenant_id: str

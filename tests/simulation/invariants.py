@@ -84,8 +84,8 @@ def i1_one_head_per_item(facts: Facts) -> Iterator[str]:
 def i2_a_read_returns_whole_bundles(facts: Facts, read: Read) -> Iterator[str]:
     for store in facts.stores:
         for ref, bundle in read.found.get(store.name, {}).items():
-            row = facts.ledger.versions[read.tenant_id, ref]
-            if ref in read.visible and not _whole(store, bundle, row):
+            row = facts.ledger.versions.get((read.tenant_id, ref))
+            if row is not None and ref in read.visible and not _whole(store, bundle, row):
                 yield f"{store.name} answered with a part of {_name(ref)} at {read.seq}"
 
 

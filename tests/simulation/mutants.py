@@ -27,9 +27,13 @@ Patch = pytest.MonkeyPatch
 
 @dataclass(frozen=True)
 class Mutant:
-    """One rule that is left out, and the promises of which one must be seen to break."""
+    """One rule that is left out, and the promises of which one must be seen to break.
+
+    `schedule` is the first that shows it; should the schedules change, all are tried again.
+    """
 
     rule: str
+    schedule: int
     breaks: tuple[str, ...]
     leave_out: Callable[[Patch], Filter | None]
 
@@ -298,31 +302,31 @@ def _no_filter(_patch: Patch) -> Filter:
 
 
 MUTANTS: Final = (
-    Mutant("a version below a tombstone never commits", ("i5",), _judging(_tombstone)),
-    Mutant("what a deletion has caught stays deleted", ("i5",), _judging(_first_round)),
-    Mutant("an overtaken version never commits", ("i6",), _judging(_overtaken)),
-    Mutant("a derived version commits only beside its parent", ("i5",), _judging(_parent)),
-    Mutant("an older time commits as history", ("i3",), _no_history),
-    Mutant("only what is preparing commits", ("i4", "i8"), _commits_what_was_aborted),
-    Mutant("only what was verified commits", ("i4",), _commits_what_was_not_verified),
-    Mutant("a commit announces once", ("i9",), _announces_again),
-    Mutant("an abort leaves alone what is committed", ("i8", "i9", "i12"), _aborts_what_is_committed),
-    Mutant("a request has one version", ("i8",), _forgets_requests),
-    Mutant("what was unchanged stays so", ("i8",), _forgets_what_was_unchanged),
-    Mutant("what is said again is news", ("i3",), _unchanged_is_no_news),
-    Mutant("what is derived ends with its parent", ("i5",), _keeps_what_was_derived),
-    Mutant("garbage is exactly what was superseded", ("i4",), _collects_all_but_the_committed),
-    Mutant("what is being prepared is kept", ("i4",), _deletes_what_is_preparing),
-    Mutant("every store is verified before a commit", ("i4",), _no_verification),
-    Mutant("what a store has lost is written anew", ("i11",), _never_writes_anew),
-    Mutant("an abort decides before it cleans", ("i4",), _cleans_before_deciding),
-    Mutant("a late clean-up aborts no other round", ("i8",), _aborts_another_round),
-    Mutant("an undo is registered before its step", ("i11",), _registers_after_the_step),
-    Mutant("no cancel interrupts an undo", ("i11",), _undoes_until_it_is_cancelled),
-    Mutant("nobody reaps a running workflow", ("i8",), _reaps_the_living),
-    Mutant("garbage is left alone for a grace", ("i2", "i3", "i4"), _no_grace),
-    Mutant("a discard names its version", ("i4",), _discards_the_item),
-    Mutant("a search names its tenant", ("i10",), _searches_all_tenants),
-    Mutant("a reader validates at its snapshot", ("i2", "i3"), _validates_against_now),
-    Mutant("a reader shows what the ledger says", ("i2", "i3"), _no_filter),
+    Mutant("a version below a tombstone never commits", 0, ("i5",), _judging(_tombstone)),
+    Mutant("what a deletion has caught stays deleted", 92, ("i5",), _judging(_first_round)),
+    Mutant("an overtaken version never commits", 0, ("i6",), _judging(_overtaken)),
+    Mutant("a derived version commits only beside its parent", 14, ("i5",), _judging(_parent)),
+    Mutant("an older time commits as history", 0, ("i3",), _no_history),
+    Mutant("only what is preparing commits", 18, ("i4", "i8"), _commits_what_was_aborted),
+    Mutant("only what was verified commits", 13, ("i4",), _commits_what_was_not_verified),
+    Mutant("a commit announces once", 5, ("i9",), _announces_again),
+    Mutant("an abort leaves alone what is committed", 7, ("i8", "i9", "i12"), _aborts_what_is_committed),
+    Mutant("a request has one version", 0, ("i8", "i11"), _forgets_requests),
+    Mutant("what was unchanged stays so", 20, ("i8",), _forgets_what_was_unchanged),
+    Mutant("what is said again is news", 1, ("i3",), _unchanged_is_no_news),
+    Mutant("what is derived ends with its parent", 13, ("i5",), _keeps_what_was_derived),
+    Mutant("garbage is exactly what was superseded", 4, ("i4",), _collects_all_but_the_committed),
+    Mutant("what is being prepared is kept", 2, ("i4",), _deletes_what_is_preparing),
+    Mutant("every store is verified before a commit", 8, ("i4",), _no_verification),
+    Mutant("what a store has lost is written anew", 0, ("i11",), _never_writes_anew),
+    Mutant("an abort decides before it cleans", 15, ("i4",), _cleans_before_deciding),
+    Mutant("a late clean-up aborts no other round", 92, ("i8",), _aborts_another_round),
+    Mutant("an undo is registered before its step", 0, ("i11",), _registers_after_the_step),
+    Mutant("no cancel interrupts an undo", 121, ("i11",), _undoes_until_it_is_cancelled),
+    Mutant("nobody reaps a running workflow", 0, ("i8",), _reaps_the_living),
+    Mutant("garbage is left alone for a grace", 0, ("i2", "i3", "i4"), _no_grace),
+    Mutant("a discard names its version", 0, ("i4",), _discards_the_item),
+    Mutant("a search names its tenant", 0, ("i10",), _searches_all_tenants),
+    Mutant("a reader validates at its snapshot", 0, ("i2", "i3"), _validates_against_now),
+    Mutant("a reader shows what the ledger says", 0, ("i2", "i3"), _no_filter),
 )

@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.simulation.machine_room import RECONCILE, UPKEEP
 from tests.simulation.senders import CONTENTS, ITEMS, TENANTS
-from tests.simulation.world import World
+from tests.simulation.world import Run, World
 
 EVENTS_A_SCHEDULE: Final = 40
 #: Where a cancel is worth most: whether the batch commits is being decided, or taken back.
@@ -30,6 +30,12 @@ class Scene:
 
     def item(self) -> str:
         return self.random.choice(self.items)
+
+    def run(self) -> Run | None:
+        """An ingestion that is at an interesting moment."""
+        at = self.random.choice(_MOMENTS)
+        under_way = self.world.under_way(at)
+        return self.random.choice(under_way) if under_way else None
 
 
 Act = Callable[[Scene], None]
@@ -59,12 +65,28 @@ def _bury(scene: Scene) -> None:
     scene.world.bury(scene.tenant(), scene.item())
 
 
+def _bury_in_the_middle(scene: Scene) -> None:
+    """What a batch is just writing."""
+    run = scene.run()
+    if run is not None:
+        event = next(event for event in scene.world.facts.sent if event.batch_id == run.batch.batch_id)
+        scene.world.bury(event.tenant_id, event.external_id)
+
+
 def _cancel(scene: Scene) -> None:
-    scene.world.cancel(scene.random.randrange(8), at=scene.random.choice(_MOMENTS))
+    run = scene.run()
+    if run is not None:
+        scene.world.cancel(run)
+        # Some click twice: the second time it is undoing.
+        for _ in range(scene.random.choice((0, 0, 1, 2))):
+            scene.world.pass_time(scene.random.uniform(0.0, 2.0))
+            scene.world.cancel(run)
 
 
 def _terminate(scene: Scene) -> None:
-    scene.world.terminate(scene.random.randrange(8), at=scene.random.choice(_MOMENTS))
+    run = scene.run()
+    if run is not None:
+        scene.world.terminate(run)
 
 
 def _crash_worker(scene: Scene) -> None:
@@ -105,7 +127,8 @@ _ACTS: Final[tuple[tuple[Act, int], ...]] = (
     (_send, 20),
     (_send_at_once, 10),
     (_derive, 6),
-    (_bury, 5),
+    (_bury, 3),
+    (_bury_in_the_middle, 4),
     (_cancel, 10),
     (_terminate, 4),
     (_crash_worker, 3),

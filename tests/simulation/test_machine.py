@@ -60,16 +60,18 @@ class Story(RuleBasedStateMachine):
         self.world.bury(tenant, item)
         self.world.pass_time(moment)
 
-    @precondition(lambda self: self.world.runs)
+    @precondition(lambda self: self.world.under_way())
     @rule(number=_numbers, moment=_moments)
     def cancel(self, number: int, moment: float) -> None:
-        self.world.cancel(number)
+        under_way = self.world.under_way()
+        self.world.cancel(under_way[number % len(under_way)])
         self.world.pass_time(moment)
 
-    @precondition(lambda self: self.world.runs)
+    @precondition(lambda self: self.world.under_way())
     @rule(number=_numbers, moment=_moments)
     def terminate(self, number: int, moment: float) -> None:
-        self.world.terminate(number)
+        under_way = self.world.under_way()
+        self.world.terminate(under_way[number % len(under_way)])
         self.world.pass_time(moment)
 
     @rule(number=_numbers, spell=_spells)
@@ -133,7 +135,7 @@ class Story(RuleBasedStateMachine):
 
 class TestStory(Story.TestCase):
     settings: Any = settings(
-        max_examples=15,
+        max_examples=25,
         stateful_step_count=20,
         deadline=None,
         derandomize=True,

@@ -55,8 +55,8 @@ STORMY: Final = Weather(
     fates=(
         (Fate.REFUSED, 0.08),
         (Fate.LOST, 0.08),
-        (Fate.LATE, 0.08),
-        (Fate.TWICE, 0.08),
+        (Fate.LATE, 0.12),
+        (Fate.TWICE, 0.12),
         (Fate.HALF, 0.06),
         (Fate.LIED, 0.04),
     ),

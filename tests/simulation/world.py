@@ -128,18 +128,22 @@ class World:
         """Delete an item; asked again until it is answered."""
         self._spawn(self._bury(tenant_id, item_of(tenant_id, item), self._uuid()))
 
-    def cancel(self, number: int, *, at: str = "") -> None:
-        """An operator cancels an ingestion that is `at` such an activity; it may be undoing already."""
-        if run := self._under_way(number, at):
+    def cancel(self, run: Run) -> None:
+        """An operator cancels an ingestion; it may be undoing already."""
+        if not run.task.done():
             self.facts.spoilt.add(run.batch.batch_id)
             run.steps.cancel("an operator wanted it so", at=self.loop.time())
             run.task.cancel()
 
-    def terminate(self, number: int, *, at: str = "") -> None:
+    def terminate(self, run: Run) -> None:
         """No line of its workflow runs any more; what its activities have begun goes on."""
-        if run := self._under_way(number, at):
+        if not run.task.done():
             self.facts.spoilt.add(run.batch.batch_id)
             run.steps.terminate()
+
+    def under_way(self, at: str = "") -> Sequence[Run]:
+        """The ingestions that are at an activity whose name begins so."""
+        return [run for run in self.runs if any(name.startswith(at) for name in run.steps.at)]
 
     def wipe(self, store: MemoryStore) -> None:
         """It loses everything. PostgreSQL is the truth and loses nothing."""
@@ -261,10 +265,6 @@ class World:
             self._answers.clear()
         name = i13_a_cache_changes_no_answer.__name__
         self.violations += [Violation(name, what) for what in i13_a_cache_changes_no_answer(cached, answer)]
-
-    def _under_way(self, number: int, at: str) -> Run | None:
-        open_ = [run for run in self.runs if any(name.startswith(at) for name in run.steps.at)]
-        return open_[number % len(open_)] if open_ else None
 
     def _look(self, server: str) -> None:
         if not self.violations:

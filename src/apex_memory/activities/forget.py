@@ -45,7 +45,7 @@ class ForgetActivities:
     @activity.defn
     async def condemn_versions_activity(self, forget: ForgetItem) -> Condemnation:
         """How much there is to erase, and from where."""
-        condemned = await self._forgettings.condemned(forget.tenant_id, forget.item_id)
+        condemned = await self._forgettings.condemned(forget.tenant_id, forget.forget_id)
         log.info("item.condemned", **_named(forget), versions=len(condemned.known))
         return Condemnation(versions=len(condemned.known), stores=tuple(store.name for store in self._stores))
 
@@ -60,37 +60,37 @@ class ForgetActivities:
         Raises:
             BatchStillOpen: what a batch works at cannot be taken from under it, and it may still write.
         """
-        tenant_id, item_id = forget.tenant_id, forget.item_id
+        tenant_id, forget_id = forget.tenant_id, forget.forget_id
         # The files first: where they lie is written in what is erased after them.
-        for folder in _folders(tenant_id, await self._forgettings.deliveries(tenant_id, item_id)):
+        for folder in _folders(tenant_id, await self._forgettings.deliveries(tenant_id, forget_id)):
             await self._staging.remove(folder)
-        await self._forgettings.erase(tenant_id, item_id)
+        await self._forgettings.erase(tenant_id, forget_id)
         await self._cache.forget(tenant_id)
 
     @activity.defn
     async def count_traces_activity(self, wanted: CountWanted) -> Census:
         """Look into every place. A clean count is kept; the last one completes the receipt."""
         forget = wanted.forget
-        tenant_id, item_id = forget.tenant_id, forget.item_id
-        condemned = await self._forgettings.condemned(tenant_id, item_id)
+        tenant_id, forget_id = forget.tenant_id, forget.forget_id
+        condemned = await self._forgettings.condemned(tenant_id, forget_id)
         if wanted.last:
             # An answer of before may have been put there by a reader that was under way.
             await self._cache.forget(tenant_id)
         held = {store.name: len(await _held(store, tenant_id, condemned)) for store in self._stores}
-        held |= await self._forgettings.left(tenant_id, item_id)
-        held["staging"] = await self._staged(tenant_id, item_id)
+        held |= await self._forgettings.left(tenant_id, forget_id)
+        held["staging"] = await self._staged(tenant_id, forget_id)
         held[self._cache.name] = await self._cached(forget, condemned)
         census = Census(counted_at=datetime.now(UTC), held=held)
         if census.clean:
             await self._forgettings.erased(tenant_id, condemned.known)
-            await self._forgettings.counted(tenant_id, forget.forget_id, census, last=wanted.last)
+            await self._forgettings.counted(tenant_id, forget_id, census, last=wanted.last)
         log.info("item.counted", **_named(forget), last=wanted.last, held=sum(held.values()))
         return census
 
     def _erase_from(self, store: Store) -> Callable[[ForgetItem], Awaitable[int]]:
         @activity.defn(name=f"erase_{store.name}_activity")
         async def erase(forget: ForgetItem) -> int:
-            condemned = await self._forgettings.condemned(forget.tenant_id, forget.item_id)
+            condemned = await self._forgettings.condemned(forget.tenant_id, forget.forget_id)
             # What the store holds and the ledger does not know of is of a ledger that was set back.
             held = await _held(store, forget.tenant_id, condemned)
             refs = iter(dict.fromkeys((*held, *condemned.known)))
@@ -100,9 +100,9 @@ class ForgetActivities:
 
         return erase
 
-    async def _staged(self, tenant_id: str, item_id: UUID) -> int:
+    async def _staged(self, tenant_id: str, forget_id: UUID) -> int:
         found = 0
-        for folder in _folders(tenant_id, await self._forgettings.deliveries(tenant_id, item_id)):
+        for folder in _folders(tenant_id, await self._forgettings.deliveries(tenant_id, forget_id)):
             for name in _STAGED:
                 with suppress(StagedObjectMissing):
                     await self._staging.read(f"{folder}/{name}")

@@ -29,17 +29,17 @@ class Forgettings(Protocol):
         """Raises ItemNotFound."""
         ...
 
-    async def condemned(self, tenant_id: str, item_id: UUID) -> Condemned: ...
+    async def condemned(self, tenant_id: str, forget_id: UUID) -> Condemned: ...
 
-    async def deliveries(self, tenant_id: str, item_id: UUID) -> Sequence[Delivery]:
+    async def deliveries(self, tenant_id: str, forget_id: UUID) -> Sequence[Delivery]:
         """The condemned events. Raises BatchStillOpen: one of them is still being worked at."""
         ...
 
-    async def erase(self, tenant_id: str, item_id: UUID) -> None:
+    async def erase(self, tenant_id: str, forget_id: UUID) -> None:
         """Empty whatever the ledger, the inbox and the outbox keep of the content; names and numbers stay."""
         ...
 
-    async def left(self, tenant_id: str, item_id: UUID) -> dict[str, int]:
+    async def left(self, tenant_id: str, forget_id: UUID) -> dict[str, int]:
         """By table, the rows that still hold something of the content."""
         ...
 

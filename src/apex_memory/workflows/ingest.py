@@ -12,10 +12,7 @@ from apex_memory.workflows.attributes import Stage
 from apex_memory.workflows.reasons import reason_of
 from apex_memory.workflows.saga import Undo, run_saga
 from apex_memory.workflows.steps import Steps
-from apex_memory.workflows.write import Write
-
-#: An operator's cancel and a failed activity; never a bare Exception, for a bug must fail the workflow task.
-UNDO_ON = (FailureError, asyncio.CancelledError)
+from apex_memory.workflows.write import UNDO_ON, Write
 
 
 @dataclass(frozen=True)

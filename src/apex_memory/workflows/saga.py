@@ -35,7 +35,22 @@ async def _undo_all(
             failure.add_note(f"an undo failed, the sweeper has to finish it: {exc!r}")
 
 
-async def _to_the_end(work: Awaitable[None]) -> None:
+async def side_by_side(works: Sequence[Awaitable[T]], *, undo_on: tuple[type[BaseException], ...]) -> None:
+    """Side by side, until all are done. If one fails, the others are cancelled, and over before it is told.
+
+    `gather` alone tells at once: what is still running would write after the undo has deleted.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    except undo_on:
+        for task in tasks:
+            task.cancel()
+        await _to_the_end(asyncio.gather(*tasks, return_exceptions=True))
+        raise
+
+
+async def _to_the_end(work: Awaitable[object]) -> None:
     """Wait for work that no cancel may interrupt: each cancel only ends one wait for it."""
     task = asyncio.ensure_future(work)
     while not task.done():

@@ -4,12 +4,17 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
+from temporalio.exceptions import FailureError
+
 from apex_memory.domain.messages import Aborted, Allocated, Committed, StagedBatch, Undoing, WriteRound
 from apex_memory.domain.queues import Queue
 from apex_memory.workflows.attributes import Stage
 from apex_memory.workflows.reasons import reason_of
-from apex_memory.workflows.saga import Undo
+from apex_memory.workflows.saga import Undo, side_by_side
 from apex_memory.workflows.steps import Steps
+
+#: An operator's cancel and a failed activity; never a bare Exception, for a bug must fail the workflow task.
+UNDO_ON = (FailureError, asyncio.CancelledError)
 
 
 class Write:
@@ -43,12 +48,11 @@ class Write:
         self.unchanged += allocated.unchanged
         if not allocated.versions:
             return ()
-        await asyncio.gather(
-            *(
-                self._steps.run(f"prepare_{store}_activity", Queue.WRITE, write, int, summary=store)
-                for store in allocated.stores
-            )
-        )
+        preparing = [
+            self._steps.run(f"prepare_{store}_activity", Queue.WRITE, write, int, summary=store)
+            for store in allocated.stores
+        ]
+        await side_by_side(preparing, undo_on=UNDO_ON)
         committed = await self._steps.run(
             "commit_versions_activity",
             Queue.WRITE,

@@ -7,10 +7,10 @@ import pytest
 
 from apex_memory.database import Database
 from apex_memory.domain import ids
-from apex_memory.domain.bundles import VersionRef
+from apex_memory.domain.bundles import Manifest, VersionRef
 from apex_memory.domain.errors import BatchStillOpen, ItemNotFound
 from apex_memory.domain.forgetting import Census, Forgetting, ForgettingState, ItemName
-from apex_memory.domain.ledger import AllocationRequest, CommitState, InboxEvent, Outcome
+from apex_memory.domain.ledger import AllocationRequest, CommitState, InboxEvent, Outcome, VersionManifests
 from apex_memory.pipeline.intake.inbox import PostgresInbox
 from apex_memory.pipeline.ledger.forgettings import PostgresForgettings
 from apex_memory.pipeline.ledger.ledger import PostgresLedger
@@ -157,13 +157,13 @@ async def test_nothing_is_erased_under_a_batch_that_is_still_open(
     first = await _written(inbox, ledger, tenant)
     event = await _accepted(inbox, tenant)
     batch = await _claimed(inbox)
-    await _asked(forgettings, tenant)
+    asked = await _asked(forgettings, tenant)
 
     with pytest.raises(BatchStillOpen):
-        await forgettings.deliveries(tenant, _item(tenant))
+        await forgettings.deliveries(tenant, asked.forget_id)
     await inbox.close(tenant, batch)
 
-    found = await forgettings.deliveries(tenant, _item(tenant))
+    found = await forgettings.deliveries(tenant, asked.forget_id)
     assert {one.event_id for one in found} == {first, event}
     assert batch in {one.batch_id for one in found}
 
@@ -176,14 +176,14 @@ async def test_erasing_empties_what_is_left_and_leaves_what_was_sent_again(
     tenant: str,
 ) -> None:
     first = await _written(inbox, ledger, tenant)
-    await _asked(forgettings, tenant)
+    asked = await _asked(forgettings, tenant)
     again = await _written(inbox, ledger, tenant)
-    before = await forgettings.left(tenant, _item(tenant))
+    before = await forgettings.left(tenant, asked.forget_id)
 
-    await forgettings.erase(tenant, _item(tenant))
+    await forgettings.erase(tenant, asked.forget_id)
 
     assert before == {"item_version": 1, "inbox_event": 1, "outbox": 1}
-    assert await forgettings.left(tenant, _item(tenant)) == dict.fromkeys(before, 0)
+    assert await forgettings.left(tenant, asked.forget_id) == dict.fromkeys(before, 0)
     async with database.connection() as connection:
         cursor = await connection.execute(
             "SELECT event_id, body FROM inbox_event WHERE tenant_id = %s", (tenant,)
@@ -203,16 +203,38 @@ async def test_condemned_is_what_lies_under_the_tombstone_known_or_not(
     inbox: PostgresInbox, ledger: PostgresLedger, forgettings: PostgresForgettings, tenant: str
 ) -> None:
     await _written(inbox, ledger, tenant)
-    await _asked(forgettings, tenant)
+    asked = await _asked(forgettings, tenant)
     await _written(inbox, ledger, tenant)
 
-    condemned = await forgettings.condemned(tenant, _item(tenant))
+    condemned = await forgettings.condemned(tenant, asked.forget_id)
 
     item = [VersionRef(item_id=_item(tenant), version=n) for n in range(5)]
     other = VersionRef(item_id=uuid4(), version=1)
     assert condemned.buried == (item[2],)
     assert sorted(ref.version for ref in condemned.known) == [1, 2]
     assert list(condemned.among([*item, other])) == item[:3]
+
+
+async def test_a_request_leaves_alone_what_only_a_later_one_buried(
+    inbox: PostgresInbox, ledger: PostgresLedger, forgettings: PostgresForgettings, tenant: str
+) -> None:
+    await _written(inbox, ledger, tenant)
+    asked = await _asked(forgettings, tenant)
+    event = await _accepted(inbox, tenant)
+    batch = await _claimed(inbox)
+    [under_way] = await ledger.allocate(tenant, batch, [_request(tenant, event, content="b")])
+    expected = VersionManifests(ref=under_way.ref, manifests={"qdrant": Manifest.of([uuid4()])})
+    await ledger.expect(tenant, [expected])
+
+    later = await _asked(forgettings, tenant)
+    await forgettings.deliveries(tenant, asked.forget_id)
+    await forgettings.erase(tenant, asked.forget_id)
+
+    assert await ledger.manifests(tenant, batch) == [expected]
+    with pytest.raises(BatchStillOpen):
+        await forgettings.deliveries(tenant, later.forget_id)
+    await forgettings.erase(tenant, later.forget_id)
+    assert await ledger.manifests(tenant, batch) == [expected]
 
 
 async def test_only_a_name_can_bury_what_has_no_version(

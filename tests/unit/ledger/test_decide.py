@@ -1,5 +1,6 @@
 """What becomes of versions that want to commit, without a database."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -84,6 +85,15 @@ def test_nothing_allocated_before_a_tombstone_commits_after_it() -> None:
     )
 
     assert list(decision.states.values()) == [CommitState.SUPERSEDED, CommitState.COMMITTED]
+
+
+def test_an_event_that_had_a_version_before_a_tombstone_does_not_commit_under_a_new_one() -> None:
+    item = uuid4()
+    again = replace(_version(item, 4), first=1)
+
+    decision = decide([again], {item: _head(item, committed=2, tombstone=3, as_of=NOON)})
+
+    assert list(decision.rejected.values()) == [CommitState.SUPERSEDED]
 
 
 def test_two_versions_of_one_item_in_a_batch_commit_in_order_and_only_the_second_is_seen() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from apex_memory.workflows.saga import Undo, run_saga
+from apex_memory.workflows.saga import Undo, run_saga, side_by_side
 
 
 class StepFailed(Exception):
@@ -138,3 +138,63 @@ async def test_an_undo_is_told_why() -> None:
         await run_saga(body, undo_on=UNDO_ON)
 
     assert told == [error]
+
+
+async def _stubborn(log: list[str], name: str, *, holds: asyncio.Event) -> None:
+    """Work that hears of its cancel and still has to come to an end, as an activity that is running."""
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        log.append(f"{name} told")
+        await holds.wait()
+        log.append(f"{name} over")
+        raise
+
+
+async def _failing() -> None:
+    raise StepFailed
+
+
+async def test_a_failure_is_told_when_what_ran_beside_it_is_over() -> None:
+    log: list[str] = []
+    holds = asyncio.Event()
+    work = asyncio.create_task(
+        side_by_side(
+            [_stubborn(log, "a", holds=holds), _failing(), _stubborn(log, "b", holds=holds)], undo_on=UNDO_ON
+        )
+    )
+    await _ticks(8)
+    while_it_holds = work.done(), [*log]
+    holds.set()
+
+    with pytest.raises(StepFailed):
+        await work
+    assert while_it_holds == (False, ["a told", "b told"])
+    assert log[2:] == ["a over", "b over"]
+
+
+async def test_a_cancel_while_that_is_waited_for_changes_neither_the_wait_nor_the_failure() -> None:
+    log: list[str] = []
+    holds = asyncio.Event()
+    work = asyncio.create_task(side_by_side([_stubborn(log, "a", holds=holds), _failing()], undo_on=UNDO_ON))
+    for _ in range(3):
+        await _ticks(8)
+        work.cancel()
+    holds.set()
+
+    with pytest.raises(StepFailed):
+        await work
+    assert log == ["a told", "a over"]
+
+
+async def test_what_runs_side_by_side_and_succeeds_is_done_together() -> None:
+    log: list[str] = []
+
+    await side_by_side([_noting(log, name)(StepFailed()) for name in "abc"], undo_on=UNDO_ON)
+
+    assert log == ["a", "b", "c"]
+
+
+async def _ticks(n: int) -> None:
+    for _ in range(n):
+        await asyncio.sleep(0)

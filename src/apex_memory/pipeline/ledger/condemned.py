@@ -16,18 +16,19 @@ from apex_memory.domain.forgetting import Condemned, Delivery
 _AT_A_TIME: Final = 1_000
 
 # Up to its tombstone, everything of the item and of what derives from it; and what was derived from a version
-# below the tombstone while that was being set. An event belongs to the versions that it was allocated, and to
-# the one that it ended as.
+# below the tombstone while that was being set. By the tombstones of this very request, for what a later one
+# buries may still be under way. An event belongs to the versions that it was allocated or ended as.
 _CONDEMNED: Final[LiteralString] = """
 WITH buried AS (
-    SELECT h.item_id, h.tombstone FROM item_head AS h
-    WHERE h.tenant_id = %(tenant)s AND (h.item_id = %(item)s OR h.item_id IN (
-        SELECT v.item_id FROM item_version AS v WHERE v.tenant_id = %(tenant)s AND v.parent_item = %(item)s))
+    SELECT item_id, version AS tombstone FROM item_version
+    WHERE tenant_id = %(tenant)s AND batch_id = %(forget)s AND tombstone
 ), condemned AS (
     SELECT v.item_id, v.version, v.event_id, v.state, v.collected_at FROM buried AS b
-    JOIN item_version AS v ON v.tenant_id = %(tenant)s AND v.item_id = b.item_id
-    WHERE v.version <= b.tombstone OR (v.parent_item = %(item)s
-        AND v.parent_version <= (SELECT tombstone FROM buried WHERE item_id = %(item)s))
+    JOIN item_version AS v ON v.tenant_id = %(tenant)s AND v.item_id = b.item_id AND v.version <= b.tombstone
+    UNION
+    SELECT v.item_id, v.version, v.event_id, v.state, v.collected_at FROM buried AS b
+    JOIN item_version AS v ON v.tenant_id = %(tenant)s AND v.parent_item = b.item_id
+         AND v.parent_version <= b.tombstone
 ), told AS (
     SELECT e.event_id FROM condemned AS c
     JOIN inbox_event AS e ON e.tenant_id = %(tenant)s AND e.event_id = c.event_id
@@ -62,12 +63,13 @@ _FULL_VERSION: Final[LiteralString] = """
 """
 _FULL_EVENT: Final[LiteralString] = "(e.body <> '' OR e.reason IS DISTINCT FROM 'forgotten')"
 
+# What is being prepared is not ours yet: its commit reads the manifests.
 _ERASE_VERSIONS: Final[LiteralString] = f"""{_CONDEMNED}
 UPDATE item_version AS v SET title = '', content_hash = '', manifests = NULL,
     reason = CASE WHEN v.reason IN ('overtaken', 'superseded') THEN v.reason END
 FROM (SELECT v.item_id, v.version FROM condemned AS c
       JOIN item_version AS v ON v.tenant_id = %(tenant)s AND v.item_id = c.item_id AND v.version = c.version
-      WHERE {_FULL_VERSION} LIMIT %(limit)s) AS c
+      WHERE v.state <> 'preparing' AND {_FULL_VERSION} LIMIT %(limit)s) AS c
 WHERE v.tenant_id = %(tenant)s AND v.item_id = c.item_id AND v.version = c.version
 """  # noqa: S608 - our constants
 
@@ -98,15 +100,15 @@ SELECT (SELECT count(*) FROM condemned AS c
 """  # noqa: S608 - our constants
 
 
-async def condemned(connection: Connection, tenant_id: str, item_id: UUID) -> Condemned:
-    where = _where(tenant_id, item_id)
+async def condemned(connection: Connection, tenant_id: str, forget_id: UUID) -> Condemned:
+    where = _where(tenant_id, forget_id)
     buried = await _refs(connection, _BURIED, where)
     return Condemned(buried=buried, known=await _refs(connection, _VERSIONS, where))
 
 
-async def deliveries(connection: Connection, tenant_id: str, item_id: UUID) -> Sequence[Delivery]:
+async def deliveries(connection: Connection, tenant_id: str, forget_id: UUID) -> Sequence[Delivery]:
     """Raises BatchStillOpen."""
-    where = _where(tenant_id, item_id)
+    where = _where(tenant_id, forget_id)
     cursor = await connection.execute(_UNDER_WAY, where)
     row = await cursor.fetchone()
     if row and (row["batches"] or row["versions"]):
@@ -115,16 +117,16 @@ async def deliveries(connection: Connection, tenant_id: str, item_id: UUID) -> S
     return [Delivery(staged=_staged(row.pop("body")), **row) async for row in cursor]
 
 
-async def erase(connection: Connection, tenant_id: str, item_id: UUID) -> None:
-    where = {**_where(tenant_id, item_id), "limit": _AT_A_TIME}
+async def erase(connection: Connection, tenant_id: str, forget_id: UUID) -> None:
+    where = {**_where(tenant_id, forget_id), "limit": _AT_A_TIME}
     for statement in (_ERASE_VERSIONS, _ERASE_EVENTS):
         while (await connection.execute(statement, where)).rowcount:
             pass
     await connection.execute(_ERASE_OUTBOX, where)
 
 
-async def left(connection: Connection, tenant_id: str, item_id: UUID) -> dict[str, int]:
-    cursor = await connection.execute(_LEFT, _where(tenant_id, item_id))
+async def left(connection: Connection, tenant_id: str, forget_id: UUID) -> dict[str, int]:
+    cursor = await connection.execute(_LEFT, _where(tenant_id, forget_id))
     return await cursor.fetchone() or {}
 
 
@@ -142,5 +144,5 @@ def _staged(body: bytes) -> str | None:
     return None
 
 
-def _where(tenant_id: str, item_id: UUID) -> dict[str, Any]:
-    return {"tenant": tenant_id, "item": item_id}
+def _where(tenant_id: str, forget_id: UUID) -> dict[str, Any]:
+    return {"tenant": tenant_id, "forget": forget_id}

@@ -128,21 +128,21 @@ class PostgresForgettings:
             raise ItemNotFound("forgetting", str(forget_id))
         return found
 
-    async def condemned(self, tenant_id: str, item_id: UUID) -> Condemned:
+    async def condemned(self, tenant_id: str, forget_id: UUID) -> Condemned:
         async with self._database.connection() as connection:
-            return await condemned.condemned(connection, tenant_id, item_id)
+            return await condemned.condemned(connection, tenant_id, forget_id)
 
-    async def deliveries(self, tenant_id: str, item_id: UUID) -> Sequence[Delivery]:
+    async def deliveries(self, tenant_id: str, forget_id: UUID) -> Sequence[Delivery]:
         async with self._database.connection() as connection:
-            return await condemned.deliveries(connection, tenant_id, item_id)
+            return await condemned.deliveries(connection, tenant_id, forget_id)
 
-    async def erase(self, tenant_id: str, item_id: UUID) -> None:
+    async def erase(self, tenant_id: str, forget_id: UUID) -> None:
         async with self._database.connection() as connection:
-            await condemned.erase(connection, tenant_id, item_id)
+            await condemned.erase(connection, tenant_id, forget_id)
 
-    async def left(self, tenant_id: str, item_id: UUID) -> dict[str, int]:
+    async def left(self, tenant_id: str, forget_id: UUID) -> dict[str, int]:
         async with self._database.connection() as connection:
-            return await condemned.left(connection, tenant_id, item_id)
+            return await condemned.left(connection, tenant_id, forget_id)
 
     async def counted(self, tenant_id: str, forget_id: UUID, census: Census, *, last: bool) -> None:
         where = {"tenant": tenant_id, "forget": forget_id, "census": Jsonb(census.model_dump(mode="json"))}
