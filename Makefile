@@ -16,7 +16,7 @@ demo: install  ## Install what is missing, start everything, ingest the examples
 	@$(RUN) apex dev up
 	@$(RUN) apex demo
 
-test: install check unit simulation integration chaos-tests  ## Everything that must pass before a change lands
+test: install check unit integration chaos-tests  ## Everything that must pass before a change lands
 
 check: .venv/.synced  ## Style, types and layers: ruff, pyright strict, import-linter
 	$(RUN) ruff check
@@ -33,8 +33,8 @@ simulation: .venv/.synced  ## The write protocol in virtual time: seeded faults,
 integration: install  ## Tests against the real services, started for the run
 	$(PYTEST) tests/integration -n 2
 
-chaos-tests: install  ## Tests that kill, freeze and cut off the real services, and a short campaign
-	$(PYTEST) tests/chaos
+chaos-tests: install  ## Tests that kill, freeze and cut off the real services
+	$(PYTEST) tests/chaos --ignore=tests/chaos/test_campaign_sample.py
 
 chaos: install  ## A campaign of 300 faults with a report, within 15 minutes; FAULTS=3000 SEED=7 goes on for hours
 	@$(RUN) python -m tests.chaos.campaign run $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))

@@ -1,12 +1,13 @@
 """The seeds to run in, and silence: what the simulated workers log is nobody's business."""
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 import pytest
 import structlog
 
-CAUGHT = pytest.StashKey[list[tuple[str, str, int]]]()
+#: The property of a test under which it notes which mutant it has caught.
+CAUGHT = "caught"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def only_seed(request: pytest.FixtureRequest) -> int | None:
-    return request.config.getoption("--seed")
+    return request.config.getoption("--seed", default=None)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -26,19 +27,13 @@ def silence() -> Generator[None, None, None]:
     structlog.configure(**before)
 
 
-@pytest.fixture(scope="session")
-def found_out(request: pytest.FixtureRequest) -> Callable[[str, str, int], None]:
-    """Where a mutant is entered that was caught: its rule, what broke, and the schedule that showed it."""
-    caught = request.config.stash.setdefault(CAUGHT, [])
-    return lambda rule, promise, schedules: caught.append((rule, promise, schedules))
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    caught = config.stash.setdefault(CAUGHT, [])
+    passed = terminalreporter.stats.get("passed", [])
+    caught = sorted(value for report in passed for name, value in report.user_properties if name == CAUGHT)
     if caught and config.get_verbosity() > 0:
-        terminalreporter.section("rules left out, and the promise that broke")
-        for rule, promise, schedules in sorted(caught):
-            terminalreporter.write_line(f"{rule:<50} {promise:<55} {schedules:>3}")
+        terminalreporter.section("rules left out, the promise that breaks, and the schedule that shows it")
+        for rule, promise, schedule in caught:
+            terminalreporter.write_line(f"{rule:<50} {promise:<55} {schedule:>3}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
