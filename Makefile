@@ -16,7 +16,7 @@ demo: install  ## Install what is missing, start everything, ingest the examples
 	@$(RUN) apex dev up
 	@$(RUN) apex demo
 
-test: install check unit integration chaos-tests  ## Everything that must pass before a change lands
+test: install check unit simulation integration chaos-tests  ## Everything that must pass before a change lands
 
 check: .venv/.synced  ## Style, types and layers: ruff, pyright strict, import-linter
 	$(RUN) ruff check
