@@ -12,7 +12,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError
 from tests.integration.raw import cache, graph, points, tables
 from tests.integration.spoilt import Forgetful, Gate, Refusing, Stuck, Undeletable, only
-from tests.integration.workflows.product import accept_record, at_work, settled
+from tests.integration.workflows.product import accept_record, at_rest, at_work, settled
 
 from apex_memory.bootstrap.clients import open_embedder
 from apex_memory.bootstrap.memory import Memory
@@ -88,16 +88,6 @@ async def rows(database: Database, tenant: str) -> list[dict[str, Any]]:
         return await cursor.fetchall()
 
 
-async def at_rest(database: Database) -> None:
-    """Until no batch is open."""
-    while True:
-        async with database.connection() as connection:
-            cursor = await connection.execute("SELECT FROM batch WHERE closed_at IS NULL LIMIT 1")
-            if await cursor.fetchone() is None:
-                return
-        await asyncio.sleep(0.1)
-
-
 async def statuses(memory: Memory, tenant: str, *, seq: int | None = None) -> set[str | None]:
     """What readers are told of the item's status."""
     answer = await memory.retrieval.search(tenant, KEY, min_seq=seq)
@@ -105,7 +95,7 @@ async def statuses(memory: Memory, tenant: str, *, seq: int | None = None) -> se
 
 
 async def test_a_store_that_refuses_leaves_every_store_as_it_was(
-    settings: Settings, temporal: Client, memory: Memory, tenant: str
+    settings: Settings, temporal: Client, database: Database, memory: Memory, tenant: str
 ) -> None:
     """Rollback: an update that one of three stores refuses changes no byte in any of them."""
     async with at_work(settings, temporal):
@@ -114,6 +104,7 @@ async def test_a_store_that_refuses_leaves_every_store_as_it_was(
 
     async with at_work(settings, temporal, spoil=only("neo4j", Refusing)):
         [refused] = await ended(memory, tenant, await sent(memory, tenant, shipment("delivered")))
+        await at_rest(database)
 
     assert (first.outcome, refused.outcome) == (Outcome.COMMITTED, Outcome.ABORTED)
     assert all(before[place] for place in ("chunk", "claim", "neo4j", "qdrant"))
@@ -122,11 +113,12 @@ async def test_a_store_that_refuses_leaves_every_store_as_it_was(
 
 
 async def test_a_new_record_that_is_refused_leaves_nothing_at_all(
-    settings: Settings, temporal: Client, memory: Memory, tenant: str
+    settings: Settings, temporal: Client, database: Database, memory: Memory, tenant: str
 ) -> None:
     """Rollback: of a first write that fails nothing stays behind, not even an entity or a cached card."""
     async with at_work(settings, temporal, spoil=only("qdrant", Refusing)):
         [refused] = await ended(memory, tenant, await sent(memory, tenant, shipment("in_transit")))
+        await at_rest(database)
 
     assert refused.outcome is Outcome.ABORTED
     assert not any((await content_of(settings, tenant)).values())

@@ -1,5 +1,6 @@
 """A settings object and a way to spoil a store in, the product at work in this process out."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,7 +15,7 @@ from apex_memory.activities.write import WriteActivities
 from apex_memory.bootstrap.activities import Activities, activities_of
 from apex_memory.bootstrap.clients import open_embedder, open_staging
 from apex_memory.bootstrap.memory import Memory
-from apex_memory.database import open_database
+from apex_memory.database import Database, open_database
 from apex_memory.domain.bundles import ItemKind
 from apex_memory.domain.ledger import InboxEvent, Ingestion
 from apex_memory.domain.queues import Queue
@@ -115,6 +116,16 @@ async def accept_document(memory: Memory, tenant: str, name: str, text: str) -> 
 
 async def settled(memory: Memory, tenant: str, event_id: UUID) -> Ingestion:
     return await memory.inbox.settled(tenant, event_id, timeout_s=60)
+
+
+async def at_rest(database: Database) -> None:
+    """Until no batch is open: an ingestion is told as aborted before the stores are clean of it."""
+    while True:
+        async with database.connection() as connection:
+            cursor = await connection.execute("SELECT FROM batch WHERE closed_at IS NULL LIMIT 1")
+            if await cursor.fetchone() is None:
+                return
+        await asyncio.sleep(0.1)
 
 
 async def _accept(memory: Memory, tenant: str, source: str, kind: ItemKind, body: bytes, label: str) -> UUID:

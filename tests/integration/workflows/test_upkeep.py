@@ -12,7 +12,7 @@ import orjson
 import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
-from tests.integration.workflows.product import accept_document, accept_record, at_work, settled
+from tests.integration.workflows.product import accept_document, accept_record, at_rest, at_work, settled
 
 from apex_memory.bootstrap.activities import activities_of
 from apex_memory.bootstrap.clients import open_embedder
@@ -206,7 +206,7 @@ class _Refusing(Misbehaving):
 
 
 async def test_the_folder_of_a_failed_document_expires_and_that_of_an_open_batch_stays(
-    now: Settings, temporal: Client, memory: Memory, tenant: str
+    now: Settings, temporal: Client, database: Database, memory: Memory, tenant: str
 ) -> None:
     outage = _Outage()
     failing: Callable[[Store], Store] = lambda s: (  # noqa: E731
@@ -216,6 +216,7 @@ async def test_the_folder_of_a_failed_document_expires_and_that_of_an_open_batch
         failed = await settled(
             memory, tenant, await accept_document(memory, tenant, "a.md", "# A\n\nText.\n")
         )
+        await at_rest(database)
     async with at_work(now, temporal, spoil=outage.spoil):
         await _being_written(memory, outage, tenant)
         before = await _folders(memory, tenant)
