@@ -40,17 +40,8 @@ async def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncGener
     home = home_of_run(tmp_path_factory.getbasetemp())
     async with running_stack(home) as endpoints:
         await migrate(endpoints.postgres_url)
-        yield Settings(
-            postgres_url=endpoints.postgres_url,
-            qdrant_url=endpoints.qdrant_url,
-            neo4j_url=endpoints.neo4j_url,
-            redis_url=endpoints.redis_url,
-            temporal_address=endpoints.temporal_address,
-            temporal_ui_url=endpoints.temporal_ui_url,
-            staging_dir=home / "staging",
-            # A graph that was started seconds ago plans its first queries for seconds.
-            read_deadline_s=30.0,
-        )
+        # A graph that was started seconds ago plans its first queries for seconds.
+        yield endpoints.settings(staging_dir=home / "staging", read_deadline_s=30.0)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
+from apex_memory.domain.bundles import VersionRef
 from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.process import beside
 
@@ -133,6 +134,17 @@ async def open_listener(url: str, channel: str) -> AsyncGenerator[Listener, None
     listener = Listener(url, channel)
     async with beside(listener.run(), name=f"listen {channel}"):
         yield listener
+
+
+def columns_of(versions: Iterable[VersionRef]) -> dict[str, Any]:
+    """As the parameters `items` and `versions` of a statement: two columns for `unnest`."""
+    refs = tuple(versions)
+    return {"items": [r.item_id for r in refs], "versions": [r.version for r in refs]}
+
+
+def ref_of(row: Mapping[str, Any]) -> VersionRef:
+    """The version that a row is of, by its columns `item_id` and `version`."""
+    return VersionRef(item_id=row["item_id"], version=row["version"])
 
 
 async def _check(connection: Connection) -> None:

@@ -1,8 +1,8 @@
 """Inbox rows and requests to forget in, started workflows out; committed versions in, warmed caches out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Final
 
 import structlog
@@ -122,21 +122,18 @@ class Relay:
 
     async def _start(self, batch: Batch) -> str:
         workflow_id = ids.ingestion_workflow_id(batch.tenant_id, batch.source, batch.label, batch.batch_id)
-        try:
-            with suppress(WorkflowAlreadyStartedError):
-                await self._temporal.start_workflow(
-                    WORKFLOW_OF[batch.kind].__name__,
-                    IngestBatch(**batch.model_dump()),
-                    id=workflow_id,
-                    task_queue=self._queue,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    search_attributes=_attributes(batch),
-                    # One tenant's flood does not hold up the others' activities either.
-                    priority=Priority(fairness_key=batch.tenant_id[:_FAIRNESS_KEY_LENGTH]),
-                    static_summary=f"{batch.source}: {batch.label}"[: ids.LABEL_LENGTH],
-                )
-        except RPCError as exc:
-            raise StoreUnavailable("temporal", str(exc)) from exc
+        with _started_once():
+            await self._temporal.start_workflow(
+                WORKFLOW_OF[batch.kind].__name__,
+                IngestBatch(**batch.model_dump()),
+                id=workflow_id,
+                task_queue=self._queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=_attributes(batch),
+                # One tenant's flood does not hold up the others' activities either.
+                priority=Priority(fairness_key=batch.tenant_id[:_FAIRNESS_KEY_LENGTH]),
+                static_summary=f"{batch.source}: {batch.label}"[: ids.LABEL_LENGTH],
+            )
         return workflow_id
 
 
@@ -169,20 +166,17 @@ class Forgetter:
             SearchAttributePair(ITEM_ID, str(forgetting.item_id)),
             SearchAttributePair(STAGE, Stage.ERASING),
         ]
-        try:
-            with suppress(WorkflowAlreadyStartedError):
-                await self._temporal.start_workflow(
-                    ForgetWorkflow.__name__,
-                    forget,
-                    id=workflow_id,
-                    task_queue=self._queue,
-                    # One that was cancelled may be started again: whatever it does, it may do twice.
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                    search_attributes=TypedSearchAttributes(attributes),
-                    priority=Priority(fairness_key=tenant_id[:_FAIRNESS_KEY_LENGTH]),
-                )
-        except RPCError as exc:
-            raise StoreUnavailable("temporal", str(exc)) from exc
+        with _started_once():
+            await self._temporal.start_workflow(
+                ForgetWorkflow.__name__,
+                forget,
+                id=workflow_id,
+                task_queue=self._queue,
+                # One that was cancelled may be started again: whatever it does, it may do twice.
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                search_attributes=TypedSearchAttributes(attributes),
+                priority=Priority(fairness_key=tenant_id[:_FAIRNESS_KEY_LENGTH]),
+            )
         log.info("forgetting.started", tenant_id=tenant_id, workflow_id=workflow_id)
         return workflow_id
 
@@ -230,6 +224,16 @@ async def repeat(step: Callable[[], Awaitable[bool]], listener: Listener, *, nam
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await wakened.wait()
+
+
+@contextmanager
+def _started_once() -> Generator[None]:
+    """Who finds a workflow started already has what was wanted. Raises StoreUnavailable."""
+    try:
+        with suppress(WorkflowAlreadyStartedError):
+            yield
+    except RPCError as exc:
+        raise StoreUnavailable("temporal", str(exc)) from exc
 
 
 def _attributes(batch: Batch) -> TypedSearchAttributes:

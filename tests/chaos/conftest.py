@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from apex_memory.devstack.catalogue import ALL
-from apex_memory.devstack.endpoints import Endpoints, endpoints_in, read_env_file
+from apex_memory.devstack.endpoints import endpoints_in, read_env_file
 from apex_memory.devstack.fixture import running_stack
 from apex_memory.devstack.stack import Stack
 from apex_memory.settings import Settings
@@ -21,5 +21,4 @@ async def whole_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerato
 
 @pytest.fixture(scope="session")
 def whole_settings(whole_stack: Stack) -> Settings:
-    endpoints: Endpoints = endpoints_in(read_env_file(whole_stack.home.env_file))
-    return Settings(**dict(endpoints))
+    return endpoints_in(read_env_file(whole_stack.home.env_file)).settings()

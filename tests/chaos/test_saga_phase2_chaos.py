@@ -22,6 +22,7 @@ from tests.chaos.outages import (
     pending,
     scene,
 )
+from tests.integration.spoilt import Refusing
 from tests.integration.workflows.product import at_work, settled
 
 from apex_memory.bootstrap.clients import open_embedder
@@ -61,14 +62,6 @@ async def on(settings: Settings, temporal: Client) -> AsyncGenerator[Scene, None
         yield opened
 
 
-class _Refusing(Misbehaving):
-    """Says that it can never write this."""
-
-    async def prepare(self, writes: Sequence[VersionedBundle]) -> None:
-        await super().prepare(writes)
-        raise EmbedderMismatch(stored="another", configured="this")
-
-
 class _Wiped(Misbehaving):
     """Loses all that `ensure` has made when it is told to."""
 
@@ -87,7 +80,7 @@ class _Wiped(Misbehaving):
 
 
 def _refusing(name: str, store: Store) -> Store:
-    return _Refusing(store, always(StoreFault.NONE)) if store.name == name else store
+    return Refusing(store) if store.name == name else store
 
 
 async def _all_of_it(on: Scene, tenant: str, key: str = KEY, version: int = 1) -> bool:

@@ -72,7 +72,7 @@ class Forgetful(_Delegate):
         self._left = times
 
     async def commit(
-        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef] | None = None
+        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef]
     ) -> Sequence[CommitResult]:
         results = await self._ledger.commit(tenant_id, batch_id, verified=verified)
         if self._left:
@@ -89,7 +89,7 @@ class Stuck(_Delegate):
         self.reached = asyncio.Event()
 
     async def commit(
-        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef] | None = None
+        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef]
     ) -> Sequence[CommitResult]:
         del tenant_id, batch_id, verified
         self.reached.set()

@@ -102,7 +102,7 @@ class DistantLedger:
         return await self._network.read(POSTGRES, lambda: self._ledger.manifests(tenant_id, batch_id))
 
     async def commit(
-        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef] | None = None
+        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef]
     ) -> Sequence[CommitResult]:
         results = await self._network.write(
             POSTGRES, lambda: self._ledger.commit(tenant_id, batch_id, verified=verified)

@@ -1,7 +1,6 @@
 """Domain errors in, Temporal failures out: the one place that decides whether an activity is tried again."""
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from apex_memory.domain.errors import CircuitOpen, PermanentError, RateLimited, TransientError
+from apex_memory.process import beside
 
 log = structlog.get_logger()
 
@@ -28,17 +28,15 @@ class _Edge(ActivityInboundInterceptor):
         structlog.contextvars.bind_contextvars(
             activity=info.activity_type, workflow_id=info.workflow_id, attempt=info.attempt
         )
-        beating = asyncio.create_task(_beat(info.heartbeat_timeout and info.heartbeat_timeout / 3))
+        every = info.heartbeat_timeout and info.heartbeat_timeout / 3
         try:
-            return await super().execute_activity(input)
+            async with beside(_beat(every), name="beat"):
+                return await super().execute_activity(input)
         except (PermanentError, TransientError) as exc:
             log.warning("activity.failed", error=type(exc).__name__, reason=str(exc), exc_info=exc.__cause__)
             # Without its cause: the drivers' tracebacks crowd the sentence out of the UI; they are logged.
             raise failure_of(exc) from None
         finally:
-            beating.cancel()
-            with suppress(asyncio.CancelledError):
-                await beating
             structlog.contextvars.clear_contextvars()
 
 

@@ -1,7 +1,5 @@
 """A lost store in, the same store filled again from PostgreSQL and compared with the ledger out."""
 
-import asyncio
-from collections.abc import Sequence
 from typing import Final
 from uuid import uuid5
 
@@ -9,6 +7,7 @@ import structlog
 from temporalio import activity
 
 from apex_memory.activities.comparing import Comparing
+from apex_memory.activities.turns import Turn, tenants_of
 from apex_memory.domain.errors import ItemNotFound
 from apex_memory.domain.reconciling import RebuildRun, Stretch
 from apex_memory.ports import Rebuilds, Upkeep
@@ -40,7 +39,7 @@ class RebuildActivities:
         """
         if run.rebuild_id is None or not self._comparing.is_projection(run.store):
             raise ItemNotFound("store to rebuild", run.store)
-        tenants = await self._tenants(run)
+        tenants = await tenants_of(self._upkeep, run.tenant_id)
         total = await self._rebuilds.begin(run.store, tenants, rebuild_id=run.rebuild_id)
         log.info(
             "rebuild.begun", store=run.store, tenant_id=run.tenant_id, tenants=len(tenants), versions=total
@@ -50,13 +49,12 @@ class RebuildActivities:
     @activity.defn
     async def rebuild_store_activity(self, run: RebuildRun) -> RebuildRun:
         """Write all live versions of one tenant, compare, go on to the next one, for a turn."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._turn_s
+        turn = Turn(self._turn_s)
         # Each turn: it may be lost again in the middle.
         await self._comparing.ensure(run.store)
         while not run.done:
             run = await self._step(run)
-            if loop.time() > end:
+            if turn.over():
                 break
         return run
 
@@ -65,7 +63,8 @@ class RebuildActivities:
             return await self._compare(run)
         if run.at and run.after:
             return await self._write(run, run.at)
-        following = [tenant for tenant in await self._tenants(run) if tenant > (run.at or "")]
+        tenants = await tenants_of(self._upkeep, run.tenant_id)
+        following = [tenant for tenant in tenants if tenant > (run.at or "")]
         if following:
             return await self._write(run, following[0])
         log.info("rebuild.done", store=run.store, tenant_id=run.tenant_id, versions=run.written)
@@ -89,6 +88,3 @@ class RebuildActivities:
             return run.model_copy(update={"comparison": comparison})
         differences = run.differences + comparison.differences
         return run.model_copy(update={"comparison": None, "differences": differences})
-
-    async def _tenants(self, run: RebuildRun) -> Sequence[str]:
-        return sorted([run.tenant_id] if run.tenant_id else await self._upkeep.tenants())

@@ -1,6 +1,5 @@
 """Every tenant's stores in, what differs from the ledger put right and published as figures out."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID, uuid4, uuid5
@@ -9,6 +8,7 @@ import structlog
 from temporalio import activity
 
 from apex_memory.activities.comparing import Comparing
+from apex_memory.activities.turns import Turn, tenants_of
 from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.domain.reconciling import Comparison, Stretch
 from apex_memory.domain.upkeep import UpkeepFigures, UpkeepRun
@@ -34,15 +34,14 @@ class ReconcileActivities:
     @activity.defn
     async def reconcile_stores_activity(self, run: UpkeepRun) -> UpkeepRun:
         """Store after store, in each tenant after tenant, for a turn; `after` says where the next begins."""
-        tenants = sorted([run.tenant_id] if run.tenant_id else await self._upkeep.tenants())
+        tenants = await tenants_of(self._upkeep, run.tenant_id)
         places = [(store, tenant_id) for store in self._stores for tenant_id in tenants]
         at = Comparison.model_validate_json(run.after) if run.after else await self._begin(places)
-        figures, loop = run.figures, asyncio.get_running_loop()
-        end = loop.time() + self._turn_s
+        figures, turn = run.figures, Turn(self._turn_s)
         while at:
             at, did = await self._step(at, places)
             figures += did
-            if loop.time() > end:
+            if turn.over():
                 break
         return run.model_copy(update={"figures": figures, "after": at.model_dump_json() if at else None})
 
@@ -73,10 +72,11 @@ class ReconcileActivities:
         return self._stores.index(store), tenant_id
 
     async def _begin(self, places: Sequence[tuple[str, str]]) -> Comparison | None:
-        for store, tenant_id in places:
-            comparison_id = uuid5(_run_id(), f"{store} {tenant_id}")
-            return await self._comparing.begin(tenant_id, store, comparison_id=comparison_id)
-        return None
+        if not places:
+            return None
+        store, tenant_id = places[0]
+        comparison_id = uuid5(_run_id(), f"{store} {tenant_id}")
+        return await self._comparing.begin(tenant_id, store, comparison_id=comparison_id)
 
 
 def _run_id() -> UUID:

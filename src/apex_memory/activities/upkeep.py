@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from temporalio import activity
 
+from apex_memory.activities.turns import Turn, tenants_of
 from apex_memory.domain import ids
 from apex_memory.domain.bundles import VersionRef
 from apex_memory.domain.upkeep import Leftover, OpenBatch, UpkeepFigures, UpkeepRun, WorkflowState
@@ -86,8 +87,8 @@ class UpkeepActivities:
         """Delete versions that were superseded so long ago that no reader can see them any more."""
         # One page a tenant, then the next tenant: nobody's garbage waits until another's is gone.
         again, start = (run.after or "-")[0] == "+", (run.after or "-")[1:]
-        tenants = sorted([run.tenant_id] if run.tenant_id else await self._upkeep.tenants())
-        figures, turn = run.figures, _Turn()
+        tenants = await tenants_of(self._upkeep, run.tenant_id)
+        figures, turn = run.figures, Turn(_TURN_S)
         for tenant_id in (tenant for tenant in tenants if tenant >= start):
             if turn.over():
                 return _on(run, figures, f"{'+' if again else '-'}{tenant_id}")
@@ -113,7 +114,7 @@ class UpkeepActivities:
         self, run: UpkeepRun, found: Sequence[Entry], work: Callable[[Entry], Awaitable[UpkeepFigures]]
     ) -> UpkeepRun:
         """The oldest first. What is done leaves the list; what is not, is passed by from now on."""
-        passed, figures, turn = _passed(run), run.figures, _Turn()
+        passed, figures, turn = _passed(run), run.figures, Turn(_TURN_S)
         for entry in found[passed:]:
             if turn.over():
                 return _on(run, figures, str(passed))
@@ -209,16 +210,6 @@ class UpkeepActivities:
         for error in ended:
             if error is not None:
                 raise error
-
-
-class _Turn:
-    """Whether a call has taken long enough, by the loop's clock."""
-
-    def __init__(self) -> None:
-        self._end = asyncio.get_running_loop().time() + _TURN_S
-
-    def over(self) -> bool:
-        return asyncio.get_running_loop().time() > self._end
 
 
 def _passed(run: UpkeepRun) -> int:

@@ -58,9 +58,8 @@ class WriteActivities:
         staged = write.staged
         expected = await self._ledger.manifests(staged.tenant_id, staged.batch_id)
         await self._verify(write, expected)
-        results = await self._ledger.commit(
-            staged.tenant_id, staged.batch_id, verified=[e.ref for e in expected]
-        )
+        verified = frozenset(e.ref for e in expected)
+        results = await self._ledger.commit(staged.tenant_id, staged.batch_id, verified=verified)
         # The batch's earlier rounds are decided, and were counted.
         own = [r for r in results if r.request_id.endswith(_suffix(write.round))]
         seqs = [r.commit_seq for r in own if r.commit_seq is not None]
@@ -112,7 +111,8 @@ class WriteActivities:
         tenant_id, refs = write.staged.tenant_id, [v.ref for v in versions]
         writes = await self._writes(write, await self._bundles(write.staged))
         await store.ensure()
-        await store.prepare([w for w in writes if w.ref in refs])
+        lost = set(refs)
+        await store.prepare([w for w in writes if w.ref in lost])
         log.warning("versions.written_anew", tenant_id=tenant_id, store=store.name, versions=len(refs))
         found = await store.read_back(tenant_id, refs)
         for version in _differing(store, versions, found):

@@ -9,7 +9,7 @@ from apex_memory.database import Database, open_database
 from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.domain.queues import Queue
 from apex_memory.failpoints import with_failpoints
-from apex_memory.ports import Projection, Store
+from apex_memory.ports import Projection, Store, Upkeep
 from apex_memory.settings import Settings
 
 # The imports stand inside the functions: a worker that loads every driver takes 4 s of CPU and 200 MB.
@@ -105,9 +105,10 @@ async def _maintain(settings: Settings, database: Database, stack: AsyncExitStac
     stores = await stack.enter_async_context(open_stores(settings, database, embedder))
     ledger = with_failpoints("ledger", PostgresLedger(database), settings.failpoints)
     maintain = MaintainActivities(ledger=ledger, stores=stores.participants())
+    seen = with_failpoints("upkeep", PostgresUpkeep(database), settings.failpoints)
     upkeep = UpkeepActivities(
         ledger=ledger,
-        upkeep=with_failpoints("upkeep", PostgresUpkeep(database), settings.failpoints),
+        upkeep=seen,
         inbox=with_failpoints("inbox", PostgresInbox(database), settings.failpoints),
         stores=stores.participants(),
         staging=open_staging(settings),
@@ -133,21 +134,23 @@ async def _maintain(settings: Settings, database: Database, stack: AsyncExitStac
         upkeep.collect_garbage_activity,
         upkeep.expire_staging_activity,
         *await _forget(settings, database, stores.participants(), stack),
-        *_compare(settings, database, stores.participants(), (stores.qdrant, stores.neo4j)),
+        *_compare(settings, database, seen, stores.participants(), (stores.qdrant, stores.neo4j)),
     )
 
 
 def _compare(
-    settings: Settings, database: Database, stores: Sequence[Store], projections: Sequence[Projection]
+    settings: Settings,
+    database: Database,
+    upkeep: Upkeep,
+    stores: Sequence[Store],
+    projections: Sequence[Projection],
 ) -> Activities:
     from apex_memory.activities.comparing import Comparing
     from apex_memory.activities.rebuild import RebuildActivities
     from apex_memory.activities.reconcile import ReconcileActivities
     from apex_memory.pipeline.ledger.rebuilds import PostgresRebuilds
-    from apex_memory.pipeline.ledger.upkeep import PostgresUpkeep
     from apex_memory.pipeline.stores.canon import PostgresCanon
 
-    upkeep = with_failpoints("upkeep", PostgresUpkeep(database), settings.failpoints)
     rebuilds = with_failpoints("rebuilds", PostgresRebuilds(database), settings.failpoints)
     comparing = Comparing(
         upkeep=upkeep,

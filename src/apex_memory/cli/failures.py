@@ -8,7 +8,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from apex_memory.domain.errors import ApexError, PermanentError, SettingMissing, TransientError
+from apex_memory.domain.errors import (
+    ApexError,
+    PermanentError,
+    SettingMissing,
+    StoreUnavailable,
+    TransientError,
+)
 
 NOT_DONE: Final = 1
 WRONG_USE: Final = 2
@@ -48,6 +54,21 @@ class NotFindable(TransientError):
         self.name = name
         self.reason = reason
         super().__init__(f"{name} did not become findable: {reason}")
+
+
+@contextmanager
+def ending_named(what: str) -> Generator[None, None, None]:
+    """Around a workflow that is started and waited for. Raises StoreUnavailable, NotDone."""
+    # Here: most commands never speak to Temporal, and loading its client takes half a second.
+    from temporalio.client import WorkflowFailureError
+    from temporalio.service import RPCError
+
+    try:
+        yield
+    except RPCError as exc:
+        raise StoreUnavailable("temporal", str(exc)) from exc
+    except WorkflowFailureError as exc:
+        raise NotDone(what, str(exc.cause)) from exc
 
 
 @contextmanager

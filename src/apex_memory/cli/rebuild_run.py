@@ -9,13 +9,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
 from apex_memory.bootstrap.clients import connect_temporal
-from apex_memory.cli.failures import NotDone
-from apex_memory.domain.errors import StoreUnavailable
+from apex_memory.cli.failures import ending_named
 from apex_memory.domain.queues import Queue
 from apex_memory.domain.reconciling import RebuildRun
 from apex_memory.settings import Settings, load_settings
@@ -29,13 +28,9 @@ _ANSWER_WITHIN: Final = timedelta(seconds=2)
 async def run(store: str, *, tenant_id: str | None, as_json: bool) -> bool:
     """Start or join, wait, print. False: a difference is left."""
     settings = load_settings()
-    try:
+    with ending_named("rebuild"):
         handle = await start_rebuild(await connect_temporal(settings), settings, store, tenant_id)
         ended = await _shown(handle)
-    except RPCError as exc:
-        raise StoreUnavailable("temporal", str(exc)) from exc
-    except WorkflowFailureError as exc:
-        raise NotDone("rebuild", str(exc.cause)) from exc
     if as_json:
         typer.echo(ended.model_dump_json(include={"store", "tenant_id", "written", "differences"}))
     else:

@@ -11,14 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
 from apex_memory.bootstrap.clients import connect_temporal
 from apex_memory.bootstrap.schedules import SCHEDULED, schedule_id
-from apex_memory.cli.failures import NotDone
-from apex_memory.domain.errors import StoreUnavailable
+from apex_memory.cli.failures import ending_named
 from apex_memory.domain.queues import Queue
 from apex_memory.domain.upkeep import UpkeepFigures, UpkeepRun
 from apex_memory.settings import Settings, load_settings
@@ -31,15 +30,11 @@ _QUERY: Final = timedelta(seconds=1)
 async def run_now(name: str, *, tenant_id: str | None, as_json: bool) -> bool:
     """Start, wait, print. True: some of it failed and is left to the next run."""
     settings = load_settings()
-    try:
+    with ending_named(name):
         handle = await _start(await connect_temporal(settings), settings, name, tenant_id)
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         with console.status(f"{escape(handle.id)} …") as shown:
             figures = await _result(handle, shown)
-    except RPCError as exc:
-        raise StoreUnavailable("temporal", str(exc)) from exc
-    except WorkflowFailureError as exc:
-        raise NotDone(name, str(exc.cause)) from exc
     if as_json:
         typer.echo(figures.model_dump_json())
     else:

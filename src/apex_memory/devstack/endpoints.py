@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from apex_memory.devstack.home import Home, write_private
 from apex_memory.devstack.loopback import HOST
 from apex_memory.domain.value import Value
-from apex_memory.settings import ENV_PREFIX
+from apex_memory.settings import ENV_PREFIX, Settings
 
 
 class Endpoints(Value):
@@ -20,6 +21,10 @@ class Endpoints(Value):
     temporal_ui_url: str
     api_url: str
     staging_dir: Path
+
+    def settings(self, **more: Any) -> Settings:  # noqa: ANN401 - whatever the settings have
+        """The settings of a process that uses the stack."""
+        return Settings(**{**dict(self), **more})
 
     def environment(self) -> dict[str, str]:
         """As `APEX_*` variables."""

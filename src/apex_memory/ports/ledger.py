@@ -31,12 +31,12 @@ class Ledger(Protocol):
         ...
 
     async def commit(
-        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef] | None = None
+        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef]
     ) -> Sequence[CommitResult]:
         """Commit the batch's versions in one transaction; asked again, it answers the same.
 
-        Only what the caller has verified (None: whatever the batch prepares): by the time that a call lands,
-        the batch may be preparing the versions of another round.
+        Only what the caller has verified: by the time that a call lands, the batch may be preparing the
+        versions of another round.
         """
         ...
 

@@ -61,11 +61,9 @@ class MemoryLedger:
         ]
 
     async def commit(
-        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef] | None = None
+        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef]
     ) -> Sequence[CommitResult]:
-        preparing = [
-            row for row in self._preparing(tenant_id, batch_id) if verified is None or row.ref in verified
-        ]
+        preparing = [row for row in self._preparing(tenant_id, batch_id) if row.ref in verified]
         heads = {item: head for (tenant, item), head in self._heads.items() if tenant == tenant_id}
         first: dict[UUID, int] = {}
         for row in self._of_batch(tenant_id, batch_id):

@@ -4,9 +4,9 @@ from typing import Final
 
 from temporalio import workflow
 
-from apex_memory.domain.queues import Queue, prefix_of
+from apex_memory.domain.queues import Queue
 from apex_memory.domain.reconciling import RebuildRun
-from apex_memory.workflows.policies import options
+from apex_memory.workflows.steps import TemporalSteps
 
 #: Calls until the history begins anew: about six events each.
 _CALLS_A_HISTORY: Final = 500
@@ -40,11 +40,5 @@ class RebuildWorkflow:
         return self._run
 
     async def _call(self, activity: str, run: RebuildRun) -> RebuildRun:
-        where = options(Queue.MAINTAIN, prefix=prefix_of(workflow.info().task_queue))
-        return await workflow.execute_activity(
-            activity,
-            run,
-            result_type=RebuildRun,
-            summary=f"{run.store}, {run.tenant_id or 'all tenants'}",
-            **where,
-        )
+        summary = f"{run.store}, {run.tenant_id or 'all tenants'}"
+        return await TemporalSteps().run(activity, Queue.MAINTAIN, run, RebuildRun, summary=summary)

@@ -4,9 +4,9 @@ from typing import Final
 
 from temporalio import workflow
 
-from apex_memory.domain.queues import Queue, prefix_of
+from apex_memory.domain.queues import Queue
 from apex_memory.domain.upkeep import UpkeepFigures, UpkeepRun
-from apex_memory.workflows.policies import options
+from apex_memory.workflows.steps import TemporalSteps
 
 #: Calls until the history begins anew: about eleven events each.
 _CALLS_A_HISTORY: Final = 200
@@ -24,13 +24,12 @@ class Upkeep:
         return self._figures
 
     async def _go_through(self, activity: str, run: UpkeepRun) -> UpkeepFigures:
-        where = options(Queue.MAINTAIN, prefix=prefix_of(workflow.info().task_queue))
+        steps = TemporalSteps()
         for _ in range(_CALLS_A_HISTORY):
-            run = await workflow.execute_activity(
-                activity, run, result_type=UpkeepRun, summary=run.tenant_id or "all tenants", **where
-            )
+            summary = run.tenant_id or "all tenants"
+            run = await steps.run(activity, Queue.MAINTAIN, run, UpkeepRun, summary=summary)
             self._figures = run.figures
-            workflow.set_current_details(run.figures.model_dump_json(exclude_defaults=True))
+            steps.say(run.figures.model_dump_json(exclude_defaults=True))
             if run.after is None:
                 break
         else:

@@ -18,7 +18,6 @@ from tests.chaos.campaign.proxy import Proxy, Wire
 
 from apex_memory.devstack.assembly import settle
 from apex_memory.devstack.catalogue import STORES, build_services
-from apex_memory.devstack.endpoints import Endpoints
 from apex_memory.devstack.home import Home
 from apex_memory.devstack.installation import Installation
 from apex_memory.devstack.loopback import HOST, assign_ports
@@ -31,7 +30,7 @@ from apex_memory.devstack.state import Journal, StackState
 from apex_memory.domain.errors import ApexError
 from apex_memory.domain.queues import Queue
 from apex_memory.schema import migrate
-from apex_memory.settings import Settings, apex_home
+from apex_memory.settings import apex_home
 
 #: Two worker processes: what decides, and what writes and undoes.
 WORKERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -172,27 +171,14 @@ class Fleet:
         self.proxy = proxy
         self.members = members
         self.disks = disks
-        self.direct = settings_of(site.endpoints)
-        self.proxied = settings_of(inner.endpoints)
+        self.direct = site.endpoints.settings()
+        self.proxied = inner.endpoints.settings()
 
     def __getitem__(self, name: str) -> Member:
         return self.members[name]
 
     def log_of(self, name: str) -> Path:
         return self.site.home.log(name)
-
-
-def settings_of(endpoints: Endpoints) -> Settings:
-    return Settings(
-        postgres_url=endpoints.postgres_url,
-        qdrant_url=endpoints.qdrant_url,
-        neo4j_url=endpoints.neo4j_url,
-        redis_url=endpoints.redis_url,
-        temporal_address=endpoints.temporal_address,
-        temporal_ui_url=endpoints.temporal_ui_url,
-        api_url=endpoints.api_url,
-        staging_dir=endpoints.staging_dir,
-    )
 
 
 @asynccontextmanager

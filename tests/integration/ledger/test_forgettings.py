@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
+from tests.contracts.ledger_contract import commit_all
 
 from apex_memory.database import Database
 from apex_memory.domain import ids
@@ -82,7 +83,7 @@ async def _written(inbox: PostgresInbox, ledger: PostgresLedger, tenant: str) ->
     event = await _accepted(inbox, tenant)
     batch = await _claimed(inbox)
     await ledger.allocate(tenant, batch, [_request(tenant, event)])
-    await ledger.commit(tenant, batch)
+    await commit_all(ledger, tenant, batch)
     await inbox.close(tenant, batch)
     return event
 
@@ -116,7 +117,7 @@ async def test_what_is_received_after_the_request_gets_a_version_above_the_tombs
     batch = await _claimed(inbox)
 
     [allocation] = await ledger.allocate(tenant, batch, [_request(tenant, event)])
-    [result] = await ledger.commit(tenant, batch)
+    [result] = await commit_all(ledger, tenant, batch)
 
     assert (allocation.unchanged, allocation.ref.version) == (False, 3)
     assert result.state is CommitState.COMMITTED
@@ -131,7 +132,7 @@ async def test_what_was_allocated_before_the_request_can_never_commit_under_what
     await ledger.allocate(tenant, batch, [_request(tenant, event, content="b")])
 
     await _asked(forgettings, tenant)
-    [result] = await ledger.commit(tenant, batch)
+    [result] = await commit_all(ledger, tenant, batch)
 
     assert result.state is CommitState.SUPERSEDED
     assert (await inbox.ingestion(tenant, event)).outcome is Outcome.SUPERSEDED
@@ -306,7 +307,7 @@ async def test_a_lost_answer_to_an_unchanged_allocation_is_given_again(
     first = await ledger.allocate(tenant, batch, [_request(tenant, event)])
     other = uuid4()
     await ledger.allocate(tenant, other, [_request(tenant, uuid4(), content="b")])
-    await ledger.commit(tenant, other)
+    await commit_all(ledger, tenant, other)
 
     again = await ledger.allocate(tenant, batch, [_request(tenant, event)])
 

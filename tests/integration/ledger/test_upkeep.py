@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from psycopg import sql
+from tests.contracts.ledger_contract import commit_all
 
 from apex_memory.bootstrap.backlog import showing_backlog
 from apex_memory.database import Database
@@ -63,7 +64,7 @@ async def _prepared(
 
 async def _committed(ledger: PostgresLedger, tenant: str, *contents: tuple[str, str]) -> list[VersionRef]:
     batch, refs = await _prepared(ledger, tenant, *contents)
-    await ledger.commit(tenant, batch)
+    await commit_all(ledger, tenant, batch)
     return refs
 
 
@@ -181,7 +182,7 @@ async def test_live_versions_come_page_by_page_with_what_every_store_must_hold(
     batch, refs = await _prepared(ledger, tenant, *((f"TRUCK-{n}", "a") for n in range(5)))
     expected = [VersionManifests(ref=ref, manifests={"qdrant": Manifest.of([uuid4()])}) for ref in refs]
     await ledger.expect(tenant, expected)
-    await ledger.commit(tenant, batch)
+    await commit_all(ledger, tenant, batch)
     await _committed(ledger, tenant, ("TRUCK-0", "newer"))
     await ledger.bury(tenant, refs[1].item_id, request_id=uuid4())
     await _prepared(ledger, tenant, ("TRUCK-9", "preparing"))

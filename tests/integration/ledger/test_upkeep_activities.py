@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID, uuid4
 
 import pytest
+from tests.contracts.ledger_contract import commit_all
 from tests.contracts.writes import EMBEDDER, NOON, message
 
 from apex_memory.activities.upkeep import UpkeepActivities, UpkeepAges
@@ -108,7 +109,7 @@ class World:
     async def committed(self, tenant: str, label: str, *, content: str) -> VersionRef:
         batch = await self.batch(tenant, label, state=WorkflowState.COMPLETED)
         ref = await self.prepared(batch, content=content)
-        await self.ledger.commit(tenant, batch.batch_id)
+        await commit_all(self.ledger, tenant, batch.batch_id)
         await self.inbox.close(tenant, batch.batch_id)
         return ref
 
@@ -196,7 +197,7 @@ async def test_what_had_committed_before_its_workflow_was_terminated_stays(world
     batch = await world.batch(tenant, "TRUCK-1", state=WorkflowState.TERMINATED)
     event_id = await world.event_of(batch)
     await world.prepared(batch)
-    await world.ledger.commit(tenant, batch.batch_id)
+    await commit_all(world.ledger, tenant, batch.batch_id)
 
     assert await _whole(world.activities().reap_batches_activity) == UpkeepFigures(batches=1)
 

@@ -1,23 +1,21 @@
 """A write that fails, is cancelled or loses an answer leaves all of a batch or nothing, on the real stack."""
 
 import asyncio
-from collections.abc import Collection, Sequence
 from datetime import datetime
-from uuid import UUID
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError
+from tests.integration.spoilt import Forgetful, Gate, Refusing, only
 from tests.integration.workflows.product import accept_record, at_work, settled
 
 from apex_memory.bootstrap.clients import open_embedder
 from apex_memory.bootstrap.memory import Memory
 from apex_memory.database import Database
 from apex_memory.domain import ids
-from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
-from apex_memory.domain.errors import EmbedderMismatch, StoreUnavailable
-from apex_memory.domain.ledger import CommitResult, Outcome
+from apex_memory.domain.bundles import Manifest, VersionRef
+from apex_memory.domain.ledger import Outcome
 from apex_memory.pipeline.stores.registry import open_stores
-from apex_memory.ports import Ledger, Store
+from apex_memory.ports import Store
 from apex_memory.settings import Settings
 from apex_memory.testing import Fault, Misbehaving, always, scripted
 
@@ -25,53 +23,6 @@ pytestmark = pytest.mark.integration
 
 KEY = "SHIP-77"
 SHIPMENT = {"shipmentId": KEY, "customerName": "Acme", "status": "in_transit"}
-
-
-class _Refusing(Misbehaving):
-    """Writes, then says that it can never write this: a permanent failure of one store of three."""
-
-    async def prepare(self, writes: Sequence[VersionedBundle]) -> None:
-        await super().prepare(writes)
-        raise EmbedderMismatch(stored="another", configured="this")
-
-
-class _Held(Misbehaving):
-    """Waits at the door of its first write until it is let through."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store, always(Fault.NONE))
-        self.waiting = asyncio.Event()
-        self.go = asyncio.Event()
-
-    async def prepare(self, writes: Sequence[VersionedBundle]) -> None:
-        if not self.waiting.is_set():
-            self.waiting.set()
-            await self.go.wait()
-        await super().prepare(writes)
-
-
-class _Forgetful:
-    """A ledger that commits and loses its first acknowledgement."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._lost = False
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._ledger, name)
-
-    async def commit(
-        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef] | None = None
-    ) -> Sequence[CommitResult]:
-        results = await self._ledger.commit(tenant_id, batch_id, verified=verified)
-        if not self._lost:
-            self._lost = True
-            raise StoreUnavailable("postgres", "the acknowledgement was lost, as planned")
-        return results
-
-
-def _only(name: str, spoilt: Store, store: Store) -> Store:
-    return spoilt if store.name == name else store
 
 
 async def _held_by_stores(
@@ -93,9 +44,7 @@ async def _held_by_stores(
 async def test_one_store_that_refuses_leaves_nothing_in_any(
     settings: Settings, temporal: Client, database: Database, memory: Memory, tenant: str
 ) -> None:
-    async with at_work(
-        settings, temporal, spoil=lambda s: _only("neo4j", _Refusing(s, always(Fault.NONE)), s)
-    ):
+    async with at_work(settings, temporal, spoil=only("neo4j", Refusing)):
         ended = await settled(
             memory, tenant, await accept_record(memory, tenant, "turvo", SHIPMENT, label=KEY)
         )
@@ -112,7 +61,7 @@ async def test_a_cancel_in_the_middle_of_writing_ends_clean(
     settings: Settings, temporal: Client, database: Database, memory: Memory, tenant: str
 ) -> None:
     down = always(Fault.AFTER)
-    async with at_work(settings, temporal, spoil=lambda s: _only("neo4j", Misbehaving(s, down), s)):
+    async with at_work(settings, temporal, spoil=only("neo4j", lambda store: Misbehaving(store, down))):
         event_id = await accept_record(memory, tenant, "turvo", SHIPMENT, label=KEY)
         while not (await _held_by_stores(settings, database, tenant, 1))["neo4j"]:
             await asyncio.sleep(0.05)
@@ -147,7 +96,7 @@ async def test_outages_partial_writes_and_lost_answers_end_in_one_whole_commit(
 async def test_a_commit_whose_acknowledgement_is_lost_is_committed_once(
     settings: Settings, temporal: Client, memory: Memory, tenant: str
 ) -> None:
-    async with at_work(settings, temporal, spoil_ledger=_Forgetful):  # pyright: ignore[reportArgumentType] - it delegates the rest
+    async with at_work(settings, temporal, spoil_ledger=Forgetful):  # pyright: ignore[reportArgumentType] - it delegates the rest
         ended = await settled(
             memory, tenant, await accept_record(memory, tenant, "turvo", SHIPMENT, label=KEY)
         )
@@ -168,12 +117,12 @@ async def test_of_two_writers_that_overtake_each_other_the_newer_content_is_seen
     quick: str,
     seen: str,
 ) -> None:
-    held: list[_Held] = []
+    held: list[Gate] = []
 
     def spoil(store: Store) -> Store:
         if store.name != "qdrant":
             return store
-        held.append(_Held(store))
+        held.append(Gate(store))
         return held[0]
 
     def record(name: str, at: str) -> dict[str, str]:
@@ -181,10 +130,10 @@ async def test_of_two_writers_that_overtake_each_other_the_newer_content_is_seen
 
     async with at_work(settings, temporal, spoil=spoil):
         first = await accept_record(memory, tenant, "turvo", record("slow", slow), label=KEY)
-        await held[0].waiting.wait()
+        await held[0].reached.wait()
         second = await accept_record(memory, tenant, "turvo", record("quick", quick), label=KEY)
         overtaking = await settled(memory, tenant, second)
-        held[0].go.set()
+        held[0].open.set()
         overtaken = await settled(memory, tenant, first)
         result = await temporal.get_workflow_handle(overtaken.workflow_id or "").result()
 

@@ -50,12 +50,7 @@ async def own_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[
     home = tmp_path_factory.mktemp("lost") / "apex"
     async with running_stack(home) as endpoints:
         await migrate(endpoints.postgres_url)
-        yield Settings(
-            postgres_url=endpoints.postgres_url,
-            qdrant_url=endpoints.qdrant_url,
-            neo4j_url=endpoints.neo4j_url,
-            redis_url=endpoints.redis_url,
-            temporal_address=endpoints.temporal_address,
+        yield endpoints.settings(
             staging_dir=home / "staging",
             read_deadline_s=30.0,
             # Nothing is too young to be judged, and every content is compared.

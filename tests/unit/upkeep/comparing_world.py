@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
+from tests.contracts.ledger_contract import commit_all
 from tests.contracts.writes import EMBEDDER, write_of
 
 from apex_memory.activities.comparing import Comparing
@@ -62,7 +63,7 @@ class World:
         written: list[VersionedBundle] = []
         for bundle in bundles:
             batch, write = await self.prepare(bundle, tenant=tenant)
-            await self.ledger.commit(tenant, batch)
+            await commit_all(self.ledger, tenant, batch)
             written.append(write)
         return written
 

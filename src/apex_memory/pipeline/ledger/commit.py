@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from apex_memory.database import Connection
+from apex_memory.database import Connection, columns_of, ref_of
 from apex_memory.domain.bundles import VersionRef
 from apex_memory.domain.ledger import CommitResult, CommitState
 from apex_memory.pipeline.ledger.decide import Decision, Head, Preparing, decide
@@ -88,12 +88,12 @@ _NOTIFY: Final = "SELECT pg_notify('apex_done', %(tenant)s), pg_notify('apex_out
 
 
 async def commit(
-    connection: Connection, tenant_id: str, batch_id: UUID, verified: Collection[VersionRef] | None
+    connection: Connection, tenant_id: str, batch_id: UUID, verified: Collection[VersionRef]
 ) -> Sequence[CommitResult]:
     """Within the caller's transaction, commit what the batch prepared; asked again, answer what was decided.
 
     The caller has verified the stores against the manifests: after this, readers rely on them. What it has
-    not verified (None: it has verified all) stays as it is.
+    not verified stays as it is.
     """
     cursor = await connection.execute(LOCK_CLOCK, (tenant_id,))
     clock = await cursor.fetchone()
@@ -101,9 +101,7 @@ async def commit(
     rows = await cursor.fetchall()
     first = _first_rounds(rows)
     preparing = [
-        _preparing(row, first)
-        for row in rows
-        if row["state"] == "preparing" and (verified is None or _ref(row) in verified)
+        _preparing(row, first) for row in rows if row["state"] == "preparing" and ref_of(row) in verified
     ]
     earlier = [_decided(row) for row in rows if row["state"] != "preparing"]
     if not preparing:
@@ -112,7 +110,7 @@ async def commit(
     seq = clock["seq"] + 1
     decision = decide(preparing, await _heads(connection, tenant_id, preparing))
     await _write(connection, tenant_id, seq, decision)
-    request_of = {_ref(row): row["request_id"] for row in rows}
+    request_of = {ref_of(row): row["request_id"] for row in rows}
     return [*earlier, *_results(decision, seq, request_of)]
 
 
@@ -125,10 +123,10 @@ async def _heads(connection: Connection, tenant_id: str, versions: Sequence[Prep
 async def _write(connection: Connection, tenant_id: str, seq: int, decision: Decision) -> None:
     committed, rejected, heads = decision.committed, decision.rejected, list(decision.heads.values())
     if committed:
-        where = {"tenant": tenant_id, "seq": seq, **_columns(committed)}
+        where = {"tenant": tenant_id, "seq": seq, **columns_of(committed)}
         await connection.execute(TICK, (seq, tenant_id))
         await connection.execute(_COMMIT, where)
-        ended = {**where, **_columns(list(decision.superseded))}
+        ended = {**where, **columns_of(list(decision.superseded))}
         await connection.execute(_SUPERSEDE, ended)
         await connection.execute(_SUPERSEDE_DERIVED, ended)
         await connection.execute(_OUTBOX, where)
@@ -144,9 +142,9 @@ async def _write(connection: Connection, tenant_id: str, seq: int, decision: Dec
     if rejected:
         reasons = [str(state) for state in rejected.values()]
         await connection.execute(
-            _REJECT, {"tenant": tenant_id, **_columns(list(rejected)), "reasons": reasons}
+            _REJECT, {"tenant": tenant_id, **columns_of(list(rejected)), "reasons": reasons}
         )
-    await connection.execute(_CONCLUDE, {"tenant": tenant_id, **_columns(list(decision.states))})
+    await connection.execute(_CONCLUDE, {"tenant": tenant_id, **columns_of(list(decision.states))})
     await connection.execute(_NOTIFY, {"tenant": tenant_id})
 
 
@@ -171,7 +169,7 @@ def _decided(row: dict[str, Any]) -> CommitResult:
     else:
         state = CommitState.ABORTED
     return CommitResult(
-        request_id=row["request_id"], ref=_ref(row), state=state, commit_seq=row["commit_seq"]
+        request_id=row["request_id"], ref=ref_of(row), state=state, commit_seq=row["commit_seq"]
     )
 
 
@@ -186,17 +184,9 @@ def _first_rounds(batch: Sequence[dict[str, Any]]) -> Mapping[UUID, int]:
 def _preparing(row: dict[str, Any], first: Mapping[UUID, int]) -> Preparing:
     parent = row["parent_item"] and VersionRef(item_id=row["parent_item"], version=row["parent_version"])
     return Preparing(
-        ref=_ref(row),
+        ref=ref_of(row),
         as_of=row["as_of"],
         content_hash=row["content_hash"],
         parent=parent,
         first=first[row["event_id"]],
     )
-
-
-def _ref(row: dict[str, Any]) -> VersionRef:
-    return VersionRef(item_id=row["item_id"], version=row["version"])
-
-
-def _columns(refs: Sequence[VersionRef]) -> dict[str, list[UUID] | list[int]]:
-    return {"items": [r.item_id for r in refs], "versions": [r.version for r in refs]}

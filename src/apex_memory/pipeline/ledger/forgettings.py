@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from apex_memory.database import Connection, Database
+from apex_memory.database import Connection, Database, columns_of
 from apex_memory.domain.bundles import VersionRef
 from apex_memory.domain.errors import ItemNotFound
 from apex_memory.domain.forgetting import Census, Condemned, Delivery, Forgetting, ItemName
@@ -150,9 +150,8 @@ class PostgresForgettings:
             await connection.execute(_LAST if last else _FIRST, where)
 
     async def erased(self, tenant_id: str, versions: Sequence[VersionRef]) -> None:
-        columns = {"items": [r.item_id for r in versions], "versions": [r.version for r in versions]}
         async with self._database.connection() as connection:
-            await connection.execute(_ERASED, {"tenant": tenant_id, **columns})
+            await connection.execute(_ERASED, {"tenant": tenant_id, **columns_of(versions)})
 
 
 async def _forgetting(connection: Connection, tenant_id: str, forget_id: UUID) -> Forgetting | None:

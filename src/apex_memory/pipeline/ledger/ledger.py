@@ -4,10 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from apex_memory.database import Connection, Database
+from apex_memory.database import Connection, Database, columns_of, ref_of
 from apex_memory.domain.bundles import Manifest, VersionRef
 from apex_memory.domain.ledger import (
     Allocation,
@@ -76,7 +75,7 @@ class PostgresLedger:
     async def expect(self, tenant_id: str, expected: Sequence[VersionManifests]) -> None:
         parameters = {
             "tenant": tenant_id,
-            **_columns([e.ref for e in expected]),
+            **columns_of([e.ref for e in expected]),
             "manifests": [Jsonb({k: m.model_dump() for k, m in e.manifests.items()}) for e in expected],
         }
         async with self._database.connection() as connection:
@@ -85,21 +84,21 @@ class PostgresLedger:
     async def preparing(self, tenant_id: str, batch_id: UUID) -> Mapping[str, VersionRef]:
         async with self._database.connection() as connection:
             cursor = await connection.execute(_PREPARING, (tenant_id, batch_id))
-            return {row["request_id"]: _ref(row) async for row in cursor}
+            return {row["request_id"]: ref_of(row) async for row in cursor}
 
     async def manifests(self, tenant_id: str, batch_id: UUID) -> Sequence[VersionManifests]:
         async with self._database.connection() as connection:
             cursor = await connection.execute(_MANIFESTS, (tenant_id, batch_id))
             return [
                 VersionManifests(
-                    ref=_ref(row),
+                    ref=ref_of(row),
                     manifests={k: Manifest.model_validate(m) for k, m in row["manifests"].items()},
                 )
                 async for row in cursor
             ]
 
     async def commit(
-        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef] | None = None
+        self, tenant_id: str, batch_id: UUID, *, verified: Collection[VersionRef]
     ) -> Sequence[CommitResult]:
         async with self._database.transaction() as connection:
             return await commit(connection, tenant_id, batch_id, verified)
@@ -115,7 +114,7 @@ class PostgresLedger:
 
     async def cleaned(self, tenant_id: str, versions: Sequence[VersionRef]) -> None:
         async with self._database.connection() as connection:
-            await connection.execute(_CLEANED, {"tenant": tenant_id, **_columns(versions)})
+            await connection.execute(_CLEANED, {"tenant": tenant_id, **columns_of(versions)})
 
     async def bury(self, tenant_id: str, item_id: UUID, *, request_id: UUID) -> Burial:
         async with self._database.transaction() as connection:
@@ -130,12 +129,4 @@ class PostgresLedger:
 
 async def _want_cleaning(connection: Connection, tenant_id: str, batch_id: UUID) -> Sequence[VersionRef]:
     cursor = await connection.execute(_WANT_CLEANING, (tenant_id, batch_id))
-    return [_ref(row) async for row in cursor]
-
-
-def _columns(refs: Sequence[VersionRef]) -> dict[str, list[UUID] | list[int]]:
-    return {"items": [r.item_id for r in refs], "versions": [r.version for r in refs]}
-
-
-def _ref(row: DictRow) -> VersionRef:
-    return VersionRef(item_id=row["item_id"], version=row["version"])
+    return [ref_of(row) async for row in cursor]

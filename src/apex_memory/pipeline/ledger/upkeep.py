@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from apex_memory.database import Database
+from apex_memory.database import Database, columns_of, ref_of
 from apex_memory.domain.bundles import VersionRef
 from apex_memory.domain.ledger import VersionManifests
 from apex_memory.domain.upkeep import Backlog, Leftover, OpenBatch, Reconciliation, Standing
@@ -157,11 +157,11 @@ class PostgresUpkeep:
 
     async def superseded(self, tenant_id: str, *, older_than_s: float, limit: int) -> Sequence[VersionRef]:
         rows = await self._rows(_SUPERSEDED, tenant=tenant_id, age=older_than_s, limit=limit)
-        return [_ref(row) for row in rows]
+        return [ref_of(row) for row in rows]
 
     async def collected(self, tenant_id: str, versions: Sequence[VersionRef]) -> None:
         async with self._database.connection() as connection:
-            await connection.execute(_COLLECTED, {"tenant": tenant_id, **_columns(versions)})
+            await connection.execute(_COLLECTED, {"tenant": tenant_id, **columns_of(versions)})
 
     async def live(
         self, tenant_id: str, *, after: VersionRef | None, limit: int
@@ -170,13 +170,13 @@ class PostgresUpkeep:
         rows = await self._rows(
             _LIVE, tenant=tenant_id, item=start.item_id, version=start.version, limit=limit
         )
-        return [VersionManifests(ref=_ref(row), manifests=row["manifests"] or {}) for row in rows]
+        return [VersionManifests(ref=ref_of(row), manifests=row["manifests"] or {}) for row in rows]
 
     async def standing(
         self, tenant_id: str, versions: Sequence[VersionRef], *, window_s: float
     ) -> Mapping[VersionRef, Standing]:
-        rows = await self._rows(_STANDING, tenant=tenant_id, age=window_s, **_columns(versions))
-        return {_ref(row): Standing(row["standing"]) for row in rows}
+        rows = await self._rows(_STANDING, tenant=tenant_id, age=window_s, **columns_of(versions))
+        return {ref_of(row): Standing(row["standing"]) for row in rows}
 
     async def over(
         self, tenant_id: str, data_ids: Sequence[UUID], *, older_than_s: float
@@ -203,11 +203,3 @@ class PostgresUpkeep:
         async with self._database.connection() as connection:
             cursor = await connection.execute(query, parameters)  # pyright: ignore[reportArgumentType, reportCallIssue] - constants of this module
             return await cursor.fetchall()
-
-
-def _columns(refs: Sequence[VersionRef]) -> dict[str, list[UUID] | list[int]]:
-    return {"items": [r.item_id for r in refs], "versions": [r.version for r in refs]}
-
-
-def _ref(row: DictRow) -> VersionRef:
-    return VersionRef(item_id=row["item_id"], version=row["version"])

@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from apex_memory.database import Connection, Database
+from apex_memory.database import Connection, Database, ref_of
 from apex_memory.domain.bundles import (
     Bundle,
     Claim,
@@ -108,12 +108,12 @@ async def _rows(connection: Connection, query: LiteralString, where: dict[str, A
 async def _parts(connection: Connection, query: LiteralString, where: dict[str, Any]) -> _Found:
     found: defaultdict[VersionRef, dict[UUID, _Row]] = defaultdict(dict)
     for row in await _rows(connection, query, where):
-        found[_ref(row)][row["part_id"]] = row
+        found[ref_of(row)][row["part_id"]] = row
     return found
 
 
 def _read(tenant_id: str, head: _Row, found: Mapping[Part, _Found]) -> VersionedBundle | None:
-    ref = _ref(head)
+    ref = ref_of(head)
     held: dict[Part, _Rows] = {part: of_version.get(ref, {}) for part, of_version in found.items()}
     # Its parts, or none, if it was discarded between two of the queries or if PostgreSQL lost something.
     if Manifest.of([part for rows in held.values() for part in rows]) != Manifest(**head["manifest"]):
@@ -169,7 +169,3 @@ def _vectors(chunks: Sequence[_Row], *, dim: int) -> NDArray[np.float32]:
     if not chunks:
         return np.empty((0, dim), dtype=np.float32)
     return np.stack([np.frombuffer(chunk["vector"], dtype="<f4") for chunk in chunks])
-
-
-def _ref(row: _Row) -> VersionRef:
-    return VersionRef(item_id=row["item_id"], version=row["version"])

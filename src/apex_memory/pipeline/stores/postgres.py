@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from apex_memory.database import Connection, Database
+from apex_memory.database import Connection, Database, columns_of
 from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
 from apex_memory.domain.ids import entity_key
 from apex_memory.domain.upkeep import VersionPage, cursor_at, position_after
@@ -114,13 +114,13 @@ class PostgresStore:
     async def read_back(self, tenant_id: str, refs: Sequence[VersionRef]) -> Mapping[VersionRef, Manifest]:
         found: dict[VersionRef, list[UUID]] = {ref: [] for ref in refs}
         async with self._database.connection() as connection:
-            cursor = await connection.execute(_READ_BACK, {"tenant": tenant_id, **_columns(refs)})
+            cursor = await connection.execute(_READ_BACK, {"tenant": tenant_id, **columns_of(refs)})
             async for row in cursor:
                 found[VersionRef(item_id=row["item_id"], version=row["version"])].append(row["part_id"])
         return {ref: Manifest.of(parts) for ref, parts in found.items()}
 
     async def discard(self, tenant_id: str, refs: Sequence[VersionRef]) -> None:
-        where = {"tenant": tenant_id, **_columns(refs)}
+        where = {"tenant": tenant_id, **columns_of(refs)}
         async with self._database.transaction() as connection:
             await _lock(connection, tenant_id, refs)
             entities = await orphans.named_by(connection, where)
@@ -148,7 +148,7 @@ class PostgresStore:
 async def _prepare(connection: Connection, tenant_id: str, writes: Sequence[VersionedBundle]) -> None:
     refs = [w.ref for w in writes]
     await _lock(connection, tenant_id, refs)
-    await _delete(connection, {"tenant": tenant_id, **_columns(refs)})
+    await _delete(connection, {"tenant": tenant_id, **columns_of(refs)})
     await orphans.speaking(connection, tenant_id)
     steps: list[tuple[LiteralString, list[dict[str, Any]]]] = [
         (_ENTITIES, _entities(writes)),
@@ -262,7 +262,3 @@ def _by_tenant(writes: Sequence[VersionedBundle]) -> Mapping[str, Sequence[Versi
     for write in writes:
         groups[write.tenant_id].append(write)
     return groups
-
-
-def _columns(refs: Sequence[VersionRef]) -> dict[str, Any]:
-    return {"items": [r.item_id for r in refs], "versions": [r.version for r in refs]}
