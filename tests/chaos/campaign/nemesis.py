@@ -19,9 +19,9 @@ from tests.chaos.campaign.warden import Warden
 from apex_memory.bootstrap.memory import Memory
 from apex_memory.domain.errors import ApexError
 
-#: How many faults at once. After a single one we wait until the product has recovered, which tells how long
-#: that takes; after several we go on soon, recovered or not.
-HANDS: Final = (1, 2, 3, 3, 4, 5)
+#: How many faults at once. Around a single one we wait until the product has recovered, from what came before
+#: and from it, which tells how long that takes; after several we go on soon, recovered or not.
+HANDS: Final = (1, 3, 4, 4, 5, 5, 5, 6, 6, 6)
 #: How soon work goes on after these is promised, so that more of them than of others happen alone.
 _TIMED: Final = frozenset({"kill:worker-flow", "kill:worker-write", "out-of-memory:worker-write"})
 RECOVERY_PATIENCE_S: Final = 60.0
@@ -69,17 +69,19 @@ class Nemesis:
         self._direct = direct
         self._log = log
         self._chance = random.Random(f"{seed} nemesis")
+        self._whole = False
         self.skipped = 0
 
     async def play(self, most: int, *, on_done: Callable[[Sequence[Done]], None]) -> None:
         """One hand. A fault that found nothing to act on is not counted."""
         hand = self._deck.hand(min(most, self._chance.choice(HANDS)), alone=_TIMED)
+        alone = len(hand) == 1 and (self._whole or await self.recovered() is not None)
         happened = [done for done in await asyncio.gather(*map(self._one, hand)) if done]
         self.skipped += len(hand) - len(happened)
         if not happened:
             return
-        alone = len(hand) == 1
         recovered_s = await self.recovered(RECOVERY_PATIENCE_S if alone else BREATH_S)
+        self._whole = recovered_s is not None
         told = [
             Done(
                 cell=cell.name,
