@@ -25,7 +25,9 @@ def server_of(app: FastAPI, draining: Draining, *, host: str, port: int, gracefu
         app,
         host=host,
         port=port,
-        loop="uvloop",
+        # Not uvloop: of a connection that a store cuts between two writes, it tells the drivers with a bare
+        # RuntimeError, which none of them takes for an outage.
+        loop="asyncio",
         http="httptools",
         ws="none",
         lifespan="on",

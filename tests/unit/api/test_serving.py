@@ -12,6 +12,7 @@ from tests.unit.api.fakes import ALICE, KEYS
 from tests.unit.api.serving import served
 from tests.unit.api.world import SHIPMENT, World
 
+from apex_memory.api.serve import server_of
 from apex_memory.domain.ledger import Ingestion
 
 
@@ -48,6 +49,24 @@ async def test_told_to_end_it_answers_who_waits_and_takes_nobody_new(
         with pytest.raises(httpx.ConnectError):
             await late.get("/livez")
     assert survived == [signal.SIGTERM]
+
+
+def test_a_connection_that_is_cut_between_two_writes_is_no_bug_of_ours(world: World) -> None:
+    """The drivers know how a closed connection looks on the loop that the server runs on."""
+    config = server_of(world.app, world.draining, host="127.0.0.1", port=0, graceful_s=5).config
+
+    def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async def write_twice() -> None:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as store:
+            _, writer = await asyncio.open_connection(*store.sockets[0].getsockname())
+            writer.transport.abort()
+            await writer.wait_closed()
+            writer.writelines([b"one", b"two"])
+
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(write_twice())
 
 
 def client(url: str) -> httpx.AsyncClient:

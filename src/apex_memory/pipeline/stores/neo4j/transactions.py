@@ -38,8 +38,6 @@ _CONTENTION: Final = (
 #: Two nodes or relationships that a constraint does not allow are there already.
 TWINS: Final = "Neo.DatabaseError.Schema.ConstraintCreationFailed"
 _TIMED_OUT_ON_THE_SERVER: Final = "Neo.ClientError.Transaction.TransactionTimedOut"
-#: What uvloop says in the driver's place when a connection is cut between two of its writes.
-_CLOSED_UNDER_WAY: Final = "the handler is closed"
 _OUTAGES: Final = (
     AuthError,
     ConnectionPoolError,
@@ -116,7 +114,3 @@ class Transactions:
             if not (exc.code or "").startswith(_TIMED_OUT_ON_THE_SERVER):
                 raise
             raise StoreUnavailable(NAME, str(exc)) from exc
-        except RuntimeError as exc:
-            if _CLOSED_UNDER_WAY not in str(exc):
-                raise
-            raise StoreUnavailable(NAME, "the connection was cut") from exc
