@@ -31,7 +31,7 @@ class Deck:
         if hand[0].name in alone:
             return hand
         postponed: list[Cell] = []
-        while len(hand) + len(postponed) < most:
+        while len(hand) < most and len(postponed) < most:
             cell = self._next()
             (hand if _fits(cell, hand) else postponed).append(cell)
         self._held = postponed + self._held

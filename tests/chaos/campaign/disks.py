@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,8 @@ from typing import Final
 #: a copy that takes a second is not torn by a commit in its midst.
 _MOUNT_OPTIONS: Final = "loop,commit=600,noatime"
 _FILLER: Final = "filler"
+_DETACH_TRIES: Final = 50
+_DETACH_AGAIN_S: Final = 0.2
 
 
 class LoopDisk:
@@ -67,6 +70,12 @@ class LoopDisk:
         _run("mount", "-o", _MOUNT_OPTIONS, str(self._image), str(self.mount))
 
     def _detach(self) -> None:
+        # A process of many threads that was killed lets go of its files a little after it is gone.
+        for _ in range(_DETACH_TRIES):
+            with suppress(subprocess.CalledProcessError):
+                _run("umount", str(self.mount))
+                return
+            time.sleep(_DETACH_AGAIN_S)
         _run("umount", str(self.mount))
 
 

@@ -98,8 +98,8 @@ class Link:
             up_reader, up_writer = await asyncio.open_connection(HOST, self._upstream)
             connection.writers.append(up_writer)
             await self._both_ways((reader, writer), (up_reader, up_writer), connection)
-        except (OSError, _Cut):
-            pass
+        except (OSError, RuntimeError, _Cut):
+            pass  # RuntimeError: uvloop's word for a connection that is cut between two writes
         finally:
             self._connections.discard(connection)
             connection.abort()

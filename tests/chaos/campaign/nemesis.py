@@ -21,12 +21,13 @@ from apex_memory.domain.errors import ApexError
 
 #: How many faults at once. Around a single one we wait until the product has recovered, from what came before
 #: and from it, which tells how long that takes; after several we go on soon, recovered or not.
-HANDS: Final = (1, 3, 4, 4, 5, 5, 5, 6, 6, 6)
+HANDS: Final = (1, 5, 6, 7, 7, 8, 8, 9, 9, 9)
 #: How soon work goes on after these is promised, so that more of them than of others happen alone.
 _TIMED: Final = frozenset({"kill:worker-flow", "kill:worker-write", "out-of-memory:worker-write"})
 RECOVERY_PATIENCE_S: Final = 60.0
 BREATH_S: Final = 1.5
-_STAGGER_S: Final = 0.6
+#: Faults of one hand begin within this time: short ones come and go while a long one lasts.
+_STAGGER_S: Final = 4.0
 _LOOK_S: Final = 0.02
 _PROBE_EVERY_S: Final = 0.1
 

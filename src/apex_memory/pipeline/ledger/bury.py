@@ -31,7 +31,7 @@ FROM unnest(%(items)s::uuid[], %(versions)s::int[]) AS b (item_id, version)
 """
 
 _END_WHAT_IS_SEEN: Final = """
-UPDATE item_version AS v SET superseded_seq = %(seq)s, superseded_at = now()
+UPDATE item_version AS v SET superseded_seq = %(seq)s, superseded_at = clock_timestamp()
 FROM unnest(%(items)s::uuid[], %(versions)s::int[]) AS b (item_id, version)
 WHERE v.tenant_id = %(tenant)s AND v.item_id = b.item_id AND v.version < b.version
   AND v.state = 'committed' AND v.superseded_seq IS NULL

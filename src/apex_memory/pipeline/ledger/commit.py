@@ -35,8 +35,10 @@ FROM unnest(%(items)s::uuid[], %(versions)s::int[]) AS c (item_id, version)
 WHERE v.tenant_id = %(tenant)s AND v.item_id = c.item_id AND v.version = c.version
 """
 
+# Not now(), which is when this transaction began, before it had waited for locks: the garbage collector counts
+# the readers' grace from here.
 _SUPERSEDE: Final = """
-UPDATE item_version AS v SET superseded_seq = %(seq)s, superseded_at = now()
+UPDATE item_version AS v SET superseded_seq = %(seq)s, superseded_at = clock_timestamp()
 FROM unnest(%(items)s::uuid[], %(versions)s::int[]) AS c (item_id, version)
 WHERE v.tenant_id = %(tenant)s AND v.item_id = c.item_id AND v.version = c.version
   AND v.superseded_seq IS NULL
@@ -44,7 +46,7 @@ WHERE v.tenant_id = %(tenant)s AND v.item_id = c.item_id AND v.version = c.versi
 
 # What derives from a version ends with it, in the same transaction: a reader need not ask for the parent.
 _SUPERSEDE_DERIVED: Final = """
-UPDATE item_version AS v SET superseded_seq = %(seq)s, superseded_at = now()
+UPDATE item_version AS v SET superseded_seq = %(seq)s, superseded_at = clock_timestamp()
 FROM unnest(%(items)s::uuid[], %(versions)s::int[]) AS c (item_id, version)
 WHERE v.tenant_id = %(tenant)s AND v.parent_item = c.item_id AND v.parent_version = c.version
   AND v.state = 'committed' AND v.superseded_seq IS NULL
