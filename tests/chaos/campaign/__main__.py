@@ -18,7 +18,7 @@ from apex_memory.process import run_to_its_end
 from apex_memory.settings import apex_home
 
 SAMPLE_FAULTS: Final = 300
-SAMPLE_MINUTES: Final = 11.5
+SAMPLE_MINUTES: Final = 12.5
 
 
 def main() -> None:

@@ -13,10 +13,11 @@ from typing import Final
 from redis.asyncio import Redis
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
-from tests.chaos.campaign.fleet import Fleet, Member
+from tests.chaos.campaign.fleet import Fleet
 from tests.chaos.campaign.links import Fault
 from tests.chaos.campaign.machine import Machine
 from tests.chaos.campaign.matrix import CELLS, Cell
+from tests.chaos.campaign.member import Member
 from tests.chaos.campaign.processes import gone, signal_all, state_of
 
 #: What a killed service has to come back before anything else is done to it.

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import shutil
-import signal
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -13,7 +11,7 @@ from typing import Final
 
 from tests.chaos.campaign.disks import LoopDisk, detach_below
 from tests.chaos.campaign.machine import MEMORY_CGROUP, Machine
-from tests.chaos.campaign.processes import family, gone, signal_all
+from tests.chaos.campaign.member import OURS, READY_S, Member
 from tests.chaos.campaign.proxy import Proxy, Wire
 
 from apex_memory.devstack.assembly import settle
@@ -22,12 +20,10 @@ from apex_memory.devstack.home import Home
 from apex_memory.devstack.installation import Installation
 from apex_memory.devstack.loopback import HOST, assign_ports
 from apex_memory.devstack.places import data_directories
-from apex_memory.devstack.processes import launch, sweep_session
 from apex_memory.devstack.service import Service
 from apex_memory.devstack.services import product
 from apex_memory.devstack.site import Site
 from apex_memory.devstack.state import Journal, StackState
-from apex_memory.domain.errors import ApexError
 from apex_memory.domain.queues import Queue
 from apex_memory.schema import migrate
 from apex_memory.settings import apex_home
@@ -43,9 +39,6 @@ LINKS: Final = ("postgres", "vectors", "neo4j", "redis", "temporal")
 DISKS: Final[Mapping[str, int]] = {"postgres": 2048, "vectors": 1024, "neo4j": 1024, "staging": 768}
 PLACES: Final = Path("/var/tmp")  # noqa: S108 - a directory of our own below it, which PostgreSQL's user can reach
 
-_OURS: Final = "apex-chaos-"
-_AGAIN_S: Final = 0.1
-_READY_S: Final = 120.0
 _PRODUCT_SETTINGS: Final = {
     "APEX_GRACEFUL_SHUTDOWN_S": "5",
     "APEX_LOG_LEVEL": "WARNING",
@@ -56,109 +49,6 @@ _PRODUCT_SETTINGS: Final = {
     "APEX_COLLECT_EVERY_S": "10",
     "APEX_GRACE_S": "45",
 }
-
-
-class Member:
-    """One process. It is started again as soon as it dies, unless it is held down."""
-
-    def __init__(self, service: Service, *, log: Path, cgroup: bool) -> None:
-        self.name = service.name
-        self.service = service
-        self.starts = 0
-        self.deaths: list[tuple[float, int]] = []
-        self._log = log
-        self._cgroup = MEMORY_CGROUP / f"{_OURS}{os.getpid()}-{service.name}" if cgroup else None
-        self._process: asyncio.subprocess.Process | None = None
-        self._may_run = asyncio.Event()
-        self._may_run.set()
-        self._next: Mapping[str, str] = {}
-        self._keeper: asyncio.Task[None] | None = None
-
-    @property
-    def pid(self) -> int:
-        """0 while it does not run."""
-        process = self._process
-        return process.pid if process and process.returncode is None else 0
-
-    @property
-    def cgroup(self) -> Path | None:
-        return self._cgroup
-
-    def pids(self) -> list[int]:
-        return family(self.pid) if self.pid else []
-
-    async def start(self) -> None:
-        if self._cgroup:
-            self._cgroup.mkdir(exist_ok=True)
-        self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.name}")
-
-    async def ready(self, *, within_s: float = _READY_S) -> bool:
-        """Whether it answers in time."""
-        end = time.monotonic() + within_s
-        while time.monotonic() < end:
-            with suppress(ApexError):
-                await self.service.ready()
-                return True
-            await asyncio.sleep(0.05)
-        return False
-
-    def hold_down(self) -> None:
-        """From its next death on it is not started again, until `let_up`."""
-        self._may_run.clear()
-
-    def let_up(self) -> None:
-        self._may_run.set()
-
-    def next_start_with(self, environment: Mapping[str, str]) -> None:
-        self._next = environment
-
-    def tell(self, number: signal.Signals) -> bool:
-        """To the process alone; False if it does not run."""
-        if not self.pid:
-            return False
-        signal_all([self.pid], number)
-        return True
-
-    def tell_family(self, number: signal.Signals) -> bool:
-        pids = self.pids()
-        signal_all(pids, number)
-        return bool(pids)
-
-    async def stop(self) -> None:
-        """For good."""
-        if self._keeper:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-        pids = self.pids()
-        signal_all(pids, signal.SIGCONT)
-        if self._process and self._process.returncode is None:
-            self._process.send_signal(self.service.stop_signal)
-            if not await gone(pids, within_s=10):
-                signal_all(pids, signal.SIGKILL)
-            await self._process.wait()
-        if self._cgroup:
-            with suppress(OSError):
-                self._cgroup.rmdir()
-
-    async def _keep(self) -> None:
-        while True:
-            await self._may_run.wait()
-            with suppress(ApexError):
-                await self.service.prepare()
-                await self._run_once()
-            await asyncio.sleep(_AGAIN_S)
-
-    async def _run_once(self) -> None:
-        environment, self._next = {**self.service.environment, **self._next}, {}
-        process = await launch(replace(self.service, environment=environment), self._log)
-        self._process = process
-        self.starts += 1
-        if self._cgroup:
-            with suppress(OSError):
-                (self._cgroup / "cgroup.procs").write_text(str(process.pid))
-        code = await process.wait()
-        self.deaths.append((time.time(), code))
-        sweep_session(process.pid)
 
 
 class Fleet:
@@ -188,7 +78,7 @@ async def running_fleet(
     """Start everything in new directories; stop and delete it at the end, logs excepted."""
     home = Home(root / "home")
     home.create()
-    places = PLACES / f"{_OURS}{os.getpid()}"
+    places = PLACES / f"{OURS}{os.getpid()}"
     _remove_leftovers()
     async with AsyncExitStack() as stack:
         disks = {} if machine.lacks["disk"] else _disks(places)
@@ -229,9 +119,7 @@ async def _all_ready(fleet: Fleet, names: tuple[str, ...]) -> None:
     answers = await asyncio.gather(*(fleet[name].ready() for name in names))
     late = [name for name, answered in zip(names, answers, strict=True) if not answered]
     if late:
-        raise RuntimeError(
-            f"not ready within {_READY_S:.0f} s: {', '.join(late)}; see {fleet.site.home.logs}"
-        )
+        raise RuntimeError(f"not ready within {READY_S:.0f} s: {', '.join(late)}; see {fleet.site.home.logs}")
 
 
 def _short_lived(service: Service) -> Service:
@@ -276,8 +164,8 @@ def _remove(places: Path, disks: Mapping[str, LoopDisk]) -> None:
 
 def _remove_leftovers() -> None:
     """Of a harness that was killed; its processes died with it."""
-    for folder in (*PLACES.glob(f"{_OURS}*"), *MEMORY_CGROUP.glob(f"{_OURS}*")):
-        pid = folder.name.removeprefix(_OURS).partition("-")[0]
+    for folder in (*PLACES.glob(f"{OURS}*"), *MEMORY_CGROUP.glob(f"{OURS}*")):
+        pid = folder.name.removeprefix(OURS).partition("-")[0]
         if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
             if folder.parent == PLACES:
                 _remove(folder, {})

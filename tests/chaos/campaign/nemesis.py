@@ -19,12 +19,13 @@ from tests.chaos.campaign.warden import Warden
 from apex_memory.bootstrap.memory import Memory
 from apex_memory.domain.errors import ApexError
 
-#: How many faults at once. Around a single one we wait until the product has recovered, from what came before
-#: and from it, which tells how long that takes; after several we go on soon, recovered or not.
+#: How many faults at once. After a single one we wait until the product has recovered, which tells how long
+#: that takes if it was whole before; after several we go on soon, recovered or not.
 HANDS: Final = (1, 5, 6, 7, 7, 8, 8, 9, 9, 9)
 #: How soon work goes on after these is promised, so that more of them than of others happen alone.
 _TIMED: Final = frozenset({"kill:worker-flow", "kill:worker-write", "out-of-memory:worker-write"})
 RECOVERY_PATIENCE_S: Final = 60.0
+WHOLE_PATIENCE_S: Final = 15.0
 BREATH_S: Final = 1.5
 #: Faults of one hand begin within this time: short ones come and go while a long one lasts.
 _STAGGER_S: Final = 4.0
@@ -76,7 +77,7 @@ class Nemesis:
     async def play(self, most: int, *, on_done: Callable[[Sequence[Done]], None]) -> None:
         """One hand. A fault that found nothing to act on is not counted."""
         hand = self._deck.hand(min(most, self._chance.choice(HANDS)), alone=_TIMED)
-        alone = len(hand) == 1 and (self._whole or await self.recovered() is not None)
+        alone = len(hand) == 1 and (self._whole or await self.recovered(WHOLE_PATIENCE_S) is not None)
         happened = [done for done in await asyncio.gather(*map(self._one, hand)) if done]
         self.skipped += len(hand) - len(happened)
         if not happened:

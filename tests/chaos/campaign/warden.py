@@ -15,7 +15,8 @@ from apex_memory.process import beside
 #: What an operator's liveness probe would allow. Seen to need it: Temporal's development server, whose SQLite
 #: driver can answer "interrupted (9)" for good once a request was cancelled (as in gotosocial#2731).
 PATIENCE_S: Final = 20.0
-WATCHED: Final = ("postgres", "vectors", "neo4j", "redis", "temporal", "api")
+#: Services only: of the product, nobody restarts what ought to mend itself.
+WATCHED: Final = ("postgres", "vectors", "neo4j", "redis", "temporal")
 _LOOK_S: Final = 2.0
 
 

@@ -35,8 +35,8 @@ FROM unnest(%(items)s::uuid[], %(versions)s::int[]) AS c (item_id, version)
 WHERE v.tenant_id = %(tenant)s AND v.item_id = c.item_id AND v.version = c.version
 """
 
-# Not now(), which is when this transaction began, before it had waited for locks: the garbage collector counts
-# the readers' grace from here.
+# Not now(), which is when this transaction began, before it had waited for locks: readers have their grace
+# from here on.
 _SUPERSEDE: Final = """
 UPDATE item_version AS v SET superseded_seq = %(seq)s, superseded_at = clock_timestamp()
 FROM unnest(%(items)s::uuid[], %(versions)s::int[]) AS c (item_id, version)
