@@ -4,10 +4,16 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+from types import TracebackType
+from typing import Any, Final, NoReturn
+
+#: The exit code of a process that ran out of memory: EX_OSERR.
+OUT_OF_MEMORY: Final = 71
+_LAST_WORDS: Final = b"out of memory: this process ends, to be started again\n"
 
 
 def run_to_its_end(main: Callable[[], object]) -> NoReturn:
@@ -17,6 +23,7 @@ def run_to_its_end(main: Callable[[], object]) -> NoReturn:
     being taken down aborts the process (-6), although all the work is done (temporalio/sdk-python#300).
     """
     status: int | str | None = 0
+    _end_when_out_of_memory()
     try:
         main()
     except SystemExit as exc:
@@ -34,8 +41,10 @@ def run_to_its_end(main: Callable[[], object]) -> NoReturn:
 def termination() -> asyncio.Event:
     """An event that the first SIGTERM or SIGINT sets. Ask for it first: until then a signal kills."""
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    loop.set_exception_handler(_in_loop)
     return stop
 
 
@@ -53,3 +62,40 @@ async def beside(work: Coroutine[Any, Any, None], *, name: str) -> AsyncGenerato
         while not task.done():
             task.cancel()
             await asyncio.wait([task], timeout=1.0)
+
+
+def _end_when_out_of_memory() -> None:
+    """An error that a thread, a library or the loop can tell nobody ends the process, if memory was short.
+
+    A wake-up that Temporal's client lost that way never comes again: the worker would live and not poll.
+    """
+    sys.excepthook = _excepthook
+    threading.excepthook = _in_thread
+    sys.unraisablehook = _unraisable
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    _end_if_memory_error(kind)
+    sys.__excepthook__(kind, error, trace)
+
+
+def _in_thread(args: threading.ExceptHookArgs) -> None:
+    _end_if_memory_error(args.exc_type)
+    threading.__excepthook__(args)
+
+
+def _unraisable(args: "sys.UnraisableHookArgs") -> None:
+    _end_if_memory_error(args.exc_type)
+    sys.__unraisablehook__(args)
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error: BaseException | None = context.get("exception")
+    _end_if_memory_error(type(error))
+    loop.default_exception_handler(context)
+
+
+def _end_if_memory_error(kind: type[object]) -> None:
+    if issubclass(kind, MemoryError):
+        os.write(2, _LAST_WORDS)
+        os._exit(OUT_OF_MEMORY)

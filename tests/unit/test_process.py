@@ -7,7 +7,7 @@ from asyncio import CancelledError
 
 import pytest
 
-from apex_memory.process import beside
+from apex_memory.process import OUT_OF_MEMORY, beside
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,40 @@ def test_a_process_ends_with_its_exit_code_and_all_that_it_said(main: str, statu
 
     assert (ended.returncode, said in ended.stdout + ended.stderr) == (status, True)
     assert "taken down" not in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "threading.Thread(target=fail).start()",
+        "asyncio.get_running_loop().call_soon(fail)",
+        "type('Dropped', (), {'__del__': fail})()",
+        # As a library in C or Rust reports what it cannot raise.
+        "sys.excepthook(MemoryError, MemoryError(), None)",
+    ],
+)
+def test_a_process_that_could_not_tell_of_its_lack_of_memory_ends(lost: str) -> None:
+    program = f"""
+import asyncio, sys, threading
+from apex_memory.process import run_to_its_end, termination
+
+def fail(*_):
+    raise MemoryError
+
+async def main():
+    stop = termination()
+    {lost}
+    await stop.wait()
+
+run_to_its_end(lambda: asyncio.run(main()))
+"""
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert ended.returncode == OUT_OF_MEMORY
+    assert "out of memory" in ended.stderr
 
 
 async def test_work_that_swallows_a_cancel_is_ended_all_the_same() -> None:

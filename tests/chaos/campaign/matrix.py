@@ -44,14 +44,14 @@ class Cell:
 def _wires() -> Iterator[Cell]:
     for target in SERVICES:
         outcome = "D" if target == "redis" else "I" if target == "postgres" else "C"
-        yield Cell("refuse", target, outcome, copies=3)
-        yield Cell("reset", target, outcome, lasts=(0.0, 0.0), copies=4)
-        yield Cell("reset-reply", target, outcome, copies=3)
-        yield Cell("lost-acknowledgement", target, outcome, copies=4)
-        yield Cell("blackhole", target, outcome, copies=3)
-        yield Cell("slow", target, "D", lasts=(1.0, 3.0), copies=3)
-        yield Cell("partial-answer", target, outcome, copies=3)
-        yield Cell("partial-batch", target, outcome, copies=3)
+        yield Cell("refuse", target, outcome, copies=5)
+        yield Cell("reset", target, outcome, lasts=(0.0, 0.0), copies=6)
+        yield Cell("reset-reply", target, outcome, copies=5)
+        yield Cell("lost-acknowledgement", target, outcome, copies=6)
+        yield Cell("blackhole", target, outcome, copies=4)
+        yield Cell("slow", target, "D", lasts=(1.0, 3.0), copies=4)
+        yield Cell("partial-answer", target, outcome, copies=5)
+        yield Cell("partial-batch", target, outcome, copies=5)
     for target in STORES:
         yield Cell("blackhole-long", target, "D", lasts=(8.0, 12.0), copies=1, heavy=True)
 
