@@ -27,7 +27,7 @@ def main() -> None:
         _report(asked.roots)
         return
     seed = asked.seed if asked.seed is not None else random.randrange(10_000)
-    root: Path = asked.dir or apex_home() / "chaos" / f"seed-{seed}"
+    root: Path = (asked.dir or apex_home() / "chaos" / f"seed-{seed}").resolve()
     root.mkdir(parents=True, exist_ok=True)
     faults = asked.faults or SAMPLE_FAULTS
     minutes = asked.minutes if asked.minutes or asked.faults else SAMPLE_MINUTES
