@@ -1,6 +1,8 @@
 """A signal in, an orderly end out: what every long-running process of ours does alike."""
 
 import asyncio
+import ctypes
+import faulthandler
 import os
 import signal
 import sys
@@ -8,7 +10,6 @@ import threading
 import traceback
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import Any, Final, NoReturn
 
 #: The exit code of a process that ran out of memory: EX_OSERR.
@@ -23,7 +24,6 @@ def run_to_its_end(main: Callable[[], object]) -> NoReturn:
     being taken down aborts the process (-6), although all the work is done (temporalio/sdk-python#300).
     """
     status: int | str | None = 0
-    _end_when_out_of_memory()
     try:
         main()
     except SystemExit as exc:
@@ -39,12 +39,16 @@ def run_to_its_end(main: Callable[[], object]) -> NoReturn:
 
 
 def termination() -> asyncio.Event:
-    """An event that the first SIGTERM or SIGINT sets. Ask for it first: until then a signal kills."""
+    """An event that the first SIGTERM or SIGINT sets. Ask for it first: until then a signal kills.
+
+    From here on the process also ends by itself of what would leave it alive and useless.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.set_exception_handler(_in_loop)
+    _end_of_lost_errors()
     return stop
 
 
@@ -64,19 +68,19 @@ async def beside(work: Coroutine[Any, Any, None], *, name: str) -> AsyncGenerato
             await asyncio.wait([task], timeout=1.0)
 
 
-def _end_when_out_of_memory() -> None:
+def _end_of_lost_errors() -> None:
     """An error that a thread, a library or the loop can tell nobody ends the process, if memory was short.
 
     A wake-up that Temporal's client lost that way never comes again: the worker would live and not poll.
     """
-    sys.excepthook = _excepthook
     threading.excepthook = _in_thread
     sys.unraisablehook = _unraisable
-
-
-def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    _end_if_memory_error(kind)
-    sys.__excepthook__(kind, error, trace)
+    # Where a library in C or Rust reports an error of a callback. Without memory no function of Python can be
+    # called in a thread of theirs, so this is one of C; what each thread was at, faulthandler then prints.
+    faulthandler.enable()
+    abort = ctypes.PyDLL(None).abort
+    abort.argtypes = [ctypes.py_object] * 3
+    sys.excepthook = abort
 
 
 def _in_thread(args: threading.ExceptHookArgs) -> None:
