@@ -2,8 +2,13 @@
 
 import random
 from collections.abc import Collection, Iterator, Sequence
+from typing import Final
 
 from tests.chaos.campaign.matrix import Cell
+
+
+#: What is heavy piles up in front, one to a hand: behind it are those that fit beside it.
+_LOOK_AHEAD: Final = 100
 
 
 class Deck:
@@ -31,7 +36,7 @@ class Deck:
         if hand[0].name in alone:
             return hand
         postponed: list[Cell] = []
-        while len(hand) < most and len(postponed) < most:
+        while len(hand) < most and len(postponed) < _LOOK_AHEAD:
             cell = self._next()
             (hand if _fits(cell, hand) else postponed).append(cell)
         self._held = postponed + self._held
