@@ -10,6 +10,7 @@ from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.domain.queues import Queue
 from apex_memory.failpoints import with_failpoints
 from apex_memory.ports import Projection, Store, Upkeep
+from apex_memory.process import beside
 from apex_memory.settings import Settings
 
 # The imports stand inside the functions: a worker that loads every driver takes 4 s of CPU and 200 MB.
@@ -79,10 +80,8 @@ async def _write(settings: Settings, database: Database, stack: AsyncExitStack) 
 
     embedder = await stack.enter_async_context(open_embedder(settings, database))
     stores = await stack.enter_async_context(open_stores(settings, database, embedder))
-    for store in stores.participants():
-        # A worker comes up while a store is down: the first write sees to it again.
-        with suppress(StoreUnavailable):
-            await store.ensure()
+    # Beside the first tasks, not before them: a store that is slow must not keep the worker from the others.
+    await stack.enter_async_context(beside(_ensure(stores.participants()), name="ensure stores"))
     write = WriteActivities(
         ledger=with_failpoints("ledger", PostgresLedger(database), settings.failpoints),
         staging=open_staging(settings),
@@ -90,6 +89,13 @@ async def _write(settings: Settings, database: Database, stack: AsyncExitStack) 
         embedder_id=embedder.id,
     )
     return write.allocate_versions_activity, *write.prepare_activities(), write.commit_versions_activity
+
+
+async def _ensure(stores: Sequence[Store]) -> None:
+    """So that there is something to search before the first write, which sees to it again."""
+    for store in stores:
+        with suppress(StoreUnavailable):
+            await store.ensure()
 
 
 async def _maintain(settings: Settings, database: Database, stack: AsyncExitStack) -> Activities:

@@ -12,6 +12,8 @@ from typing import Final
 import orjson
 import structlog
 from tests.chaos.campaign.campaign import Campaign, Plan
+from tests.chaos.campaign.clients import Pace
+from tests.chaos.campaign.matrix import CELLS
 from tests.chaos.campaign.report import markdown, summed
 
 from apex_memory.process import run_to_its_end
@@ -38,7 +40,10 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     named: str = asked.only
     only = frozenset(filter(None, named.split(",")))
-    plan = Plan(root=root, seed=seed, faults=faults, ends_at=ends_at, only=only)
+    if unknown := only - {name for cell in CELLS for name in (cell.fault, f"{cell.fault}:{cell.target}")}:
+        raise SystemExit(f"no such fault: {', '.join(sorted(unknown))}")
+    pace = Pace().slower(asked.slower)
+    plan = Plan(root=root, seed=seed, faults=faults, ends_at=ends_at, only=only, pace=pace)
     asyncio.run(Campaign(plan, say=_say).run())
     raise SystemExit(0 if _report([root]) else 1)
 
@@ -61,7 +66,8 @@ def _arguments() -> argparse.Namespace:
     run.add_argument("--faults", type=int, help=f"until so many; default {SAMPLE_FAULTS}")
     run.add_argument("--seed", type=int, help="what decides the order of faults and operations")
     run.add_argument("--minutes", type=float, help=f"at most; default {SAMPLE_MINUTES:g}, with --faults none")
-    run.add_argument("--only", default="", help="these faults, with commas between them; default all")
+    run.add_argument("--only", default="", help="these, with commas: kill, or kill:worker-write; default all")
+    run.add_argument("--slower", type=float, default=1.0, help="clients wait so many times as long")
     run.add_argument("--dir", type=Path, help="default: .apex/chaos/seed-SEED")
     report = commands.add_parser("report", help="sum up campaigns")
     report.add_argument("roots", nargs="+", type=Path, metavar="DIR")

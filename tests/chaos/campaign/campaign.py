@@ -40,8 +40,8 @@ class Plan:
     """What is to be done.
 
     ends_at: Unix seconds; no fault begins later, but for the first ones of a segment. zombie_s: how long a
-    writer may be late, which is longer than the longest freeze and what comes after it. only: faults, if not
-    all of them.
+    writer may be late, which is longer than the longest freeze and what comes after it. only: faults, or
+    faults with their targets, if not all of them.
     """
 
     root: Path
@@ -136,9 +136,9 @@ class _Segment:
             settings = self._fleet.direct.model_copy(update={"read_deadline_s": 30.0})
             direct = await stack.enter_async_context(open_memory(settings))
             tenants = await self._tenants(direct.keys.issue)
-            only = self._plan.only or {cell.fault for cell in CELLS}
+            only = self._plan.only
             possible = [cell for cell in CELLS if not self._machine.lacks.get(cell.need)]
-            cells = [cell for cell in possible if cell.fault in only]
+            cells = [c for c in possible if not only or only & {c.fault, f"{c.fault}:{c.target}"}]
             scene = Scene(
                 fleet=self._fleet,
                 machine=self._machine,

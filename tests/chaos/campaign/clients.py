@@ -59,6 +59,9 @@ class Pace:
     read_s: float = 0.05
     ask_s: float = 0.5
 
+    def slower(self, times: float) -> "Pace":
+        return Pace(write_s=self.write_s * times, read_s=self.read_s * times, ask_s=self.ask_s * times)
+
 
 class Clock:
     """Times that no two writes share."""

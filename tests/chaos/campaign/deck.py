@@ -6,7 +6,6 @@ from typing import Final
 
 from tests.chaos.campaign.matrix import Cell
 
-
 #: What is heavy piles up in front, one to a hand: behind it are those that fit beside it.
 _LOOK_AHEAD: Final = 100
 

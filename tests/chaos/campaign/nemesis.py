@@ -35,7 +35,8 @@ _PROBE_EVERY_S: Final = 0.1
 
 @dataclass(frozen=True)
 class Done:
-    """One fault that happened. recovered_s: from its end to the commit of a write that began after it.
+    """One fault that happened, `at_ns` by the monotonic clock. recovered_s: from its end to the commit of a
+    write that began after it.
 
     alone: no other fault happened meanwhile, so that the recovery is from this one.
     """
@@ -45,6 +46,7 @@ class Done:
     target: str
     outcome: str
     begun: float
+    at_ns: int
     lasted_s: float
     alone: bool
     recovered_s: float | None
@@ -91,19 +93,20 @@ class Nemesis:
                 target=cell.target,
                 outcome=cell.outcome,
                 begun=begun,
+                at_ns=at_ns,
                 lasted_s=round(lasted_s, 3),
                 alone=alone,
                 recovered_s=recovered_s,
             )
-            for cell, begun, lasted_s in happened
+            for cell, begun, at_ns, lasted_s in happened
         ]
         with self._log.open("ab") as file:
             file.writelines(orjson.dumps(asdict(done)) + b"\n" for done in told)
         on_done(told)
 
-    async def _one(self, cell: Cell) -> tuple[Cell, float, float] | None:
+    async def _one(self, cell: Cell) -> tuple[Cell, float, int, float] | None:
         await asyncio.sleep(self._chance.uniform(0, _STAGGER_S))
-        begun, clock = time.time(), time.monotonic()
+        begun, at_ns = time.time(), time.monotonic_ns()
         self._warden.begin(cell.target)
         try:
             await happen(self._scene, cell)
@@ -111,7 +114,7 @@ class Nemesis:
             return None
         finally:
             self._warden.end(cell.target)
-        return cell, begun, time.monotonic() - clock
+        return cell, begun, at_ns, (time.monotonic_ns() - at_ns) / 1e9
 
     async def recovered(self, patience_s: float = RECOVERY_PATIENCE_S) -> float | None:
         """Seconds until a fresh write has committed; None: not in time."""

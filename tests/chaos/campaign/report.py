@@ -4,14 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from tests.chaos.campaign.checker import KINDS
+from tests.chaos.campaign.history import read_history
 from tests.chaos.campaign.matrix import CELLS, OUTCOMES
-
-#: What recovering from a worker's death may take: the heartbeat's timeout and five seconds.
-WORKER_KILL_S: Final = 10.0
+from tests.chaos.campaign.timings import Reads, resumed
 
 
 @dataclass
@@ -37,6 +36,8 @@ class Report:
     excused: int = 0
     rescued: Counter[str] = field(default_factory=Counter[str])
     lacks: dict[str, str] = field(default_factory=dict[str, str])
+    reads: Reads = field(default_factory=Reads)
+    resumed: list[float] = field(default_factory=list[float])
 
     @property
     def clean(self) -> bool:
@@ -94,9 +95,13 @@ def _add(report: Report, folder: Path, verdict: dict[str, Any]) -> None:
     report.rescued.update(verdict["rescued"])
     report.audits.append({"segment": str(folder), **verdict["audit"]})
     report.lacks.update(orjson.loads((folder / "machine.json").read_bytes()))
+    history = [folder / "history.jsonl"]
+    report.reads.add(read_history(history))
     log = folder / "faults.jsonl"
-    for line in log.read_bytes().splitlines() if log.exists() else ():
-        done = orjson.loads(line)
+    happened = [orjson.loads(line) for line in log.read_bytes().splitlines()] if log.exists() else []
+    deaths = [done["at_ns"] for done in happened if done["alone"] and _kills_a_worker(done)]
+    report.resumed += resumed(read_history(history), deaths)
+    for done in happened:
         report.faults[done["fault"], done["target"]] += 1
         report.cells[done["cell"]] += 1
         if not done["alone"]:
@@ -120,6 +125,8 @@ def markdown(report: Report) -> str:
         *_table(("At rest, all segments", "Number"), _at_rest(report)),
         "",
         *_table(("Recovery, seconds", "Faults", "p50", "p99", "max"), _recovered(report)),
+        "",
+        *_table(("Reads over HTTP, seconds", "Number", "p50", "p99", "max"), _read(report.reads)),
         "",
         *_table(("Fault", "Target", "Must end as", "Happened"), _cells(report)),
         "",
@@ -174,15 +181,26 @@ def _at_rest(report: Report) -> list[tuple[str, object]]:
 
 
 def _recovered(report: Report) -> list[tuple[object, ...]]:
-    workers = [
-        seconds
-        for name, times in report.recoveries.items()
-        for seconds in times
-        if name.startswith(("kill:worker", "out-of-memory:worker"))
-    ]
+    """Until a write that began after the fault has committed; of a killed worker, also the ones under way."""
     every = [seconds for times in report.recoveries.values() for seconds in times]
-    rows = [("all", every), ("worker killed", workers), *sorted(report.recoveries.items())]
+    rows = [
+        ("all", every),
+        ("worker killed: what was under way has ended", report.resumed),
+        *sorted(report.recoveries.items()),
+    ]
     return [(name, len(times), *_three(times)) for name, times in rows if times]
+
+
+def _read(reads: Reads) -> list[tuple[object, ...]]:
+    rows = [("whole answers", reads.whole), ("answers that say what they lack", reads.partial)]
+    answered = [*rows, ("503, come again", reads.refused)]
+    told = [(name, len(times), *(round(s, 3) for s in _three(times))) for name, times in answered if times]
+    lost = sorted(reads.lost.items())
+    return [*told, *((f"no answer: {why}", n, "", "", "") for why, n in lost)]
+
+
+def _kills_a_worker(done: dict[str, Any]) -> bool:
+    return done["fault"] in {"kill", "out-of-memory"} and done["target"].startswith("worker")
 
 
 def _cells(report: Report) -> list[tuple[object, ...]]:
