@@ -10,11 +10,13 @@ from uuid import uuid4
 
 import pytest
 from psycopg import AsyncConnection, sql
+from pydantic import SecretStr
 from temporalio.client import Client
 
 from apex_memory.bootstrap.clients import connect_temporal
 from apex_memory.database import Database, open_database
 from apex_memory.devstack.fixture import home_of_run, running_stack
+from apex_memory.pipeline.intake.seal import new_key
 from apex_memory.schema import migrate
 from apex_memory.settings import Settings
 
@@ -41,7 +43,9 @@ async def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncGener
     async with running_stack(home) as endpoints:
         await migrate(endpoints.postgres_url)
         # A graph that was started seconds ago plans its first queries for seconds.
-        yield endpoints.settings(staging_dir=home / "staging", read_deadline_s=30.0)
+        yield endpoints.settings(
+            staging_dir=home / "staging", read_deadline_s=30.0, secrets_key=SecretStr(new_key())
+        )
 
 
 @pytest.fixture(scope="session")

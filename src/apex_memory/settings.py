@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     api_url: str = "http://127.0.0.1:8080"
     api_key: SecretStr | None = Field(default=None, description="the key that the apex CLI sends")
 
+    secrets_key: SecretStr | None = Field(
+        default=None, description="Fernet keys with commas between; the first seals secrets, all open them"
+    )
+
     queue_prefix: str = "apex"
     staging_dir: Path = Field(default_factory=lambda: apex_home() / "data" / "staging")
     max_record_bytes: Annotated[int, Field(gt=0)] = 1 << 20

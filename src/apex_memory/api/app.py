@@ -8,7 +8,17 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from apex_memory.api import documents, entities, forgettings, health, ingestions, records, search
+from apex_memory.api import (
+    documents,
+    endpoints,
+    entities,
+    forgettings,
+    health,
+    hooks,
+    ingestions,
+    records,
+    search,
+)
 from apex_memory.api.errors import install_error_handlers
 from apex_memory.api.state import Draining
 from apex_memory.api.tracing import RequestTracing
@@ -23,6 +33,7 @@ Every error is `application/problem+json` and carries the `X-Request-Id` that fi
 """
 _TAGS: Final = [
     {"name": "intake", "description": "Send something in, and see how it fares."},
+    {"name": "webhooks", "description": "Let others push: endpoints, what came to them, and its replay."},
     {"name": "reading", "description": "Ask at a snapshot: no answer mixes two moments."},
     {"name": "forgetting", "description": "Take something out again, with a receipt."},
     {"name": "health", "description": "For supervisors and load balancers; without a key."},
@@ -55,6 +66,6 @@ def create_app(
     app.state.draining = draining or Draining()
     app.add_middleware(RequestTracing)
     install_error_handlers(app)
-    for module in (records, documents, ingestions, search, entities, forgettings, health):
+    for module in (records, documents, hooks, endpoints, ingestions, search, entities, forgettings, health):
         app.include_router(module.router)
     return app

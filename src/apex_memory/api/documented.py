@@ -10,8 +10,9 @@ from apex_memory.api.problems import MEDIA_TYPE
 
 _MEANING: Final = {
     400: "The body cannot be read.",
-    401: "No API key, or none that is known.",
+    401: "No API key, or none that is known; at a webhook, a delivery that does not prove itself.",
     404: "No such thing, or not this tenant's.",
+    410: "The endpoint is disabled.",
     409: "The snapshot that is demanded does not exist.",
     413: "The body is too large.",
     415: "The body is of a kind that is not taken here.",

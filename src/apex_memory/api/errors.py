@@ -15,12 +15,15 @@ from apex_memory.api.models import ProblemDetail
 from apex_memory.api.problems import Refused, parameter_errors, problem_response, unexpected
 from apex_memory.domain.errors import (
     ApexError,
+    DeliveryRefused,
     DocumentRejected,
+    EndpointDisabled,
     ItemNotFound,
     ProviderRefused,
     QueryRejected,
     RateLimited,
     RecordRejected,
+    SettingMissing,
     SnapshotBehind,
     StoreUnavailable,
 )
@@ -33,6 +36,9 @@ _STATUS: Final[Mapping[type[ApexError], HTTPStatus]] = {
     DocumentRejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     QueryRejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     ItemNotFound: HTTPStatus.NOT_FOUND,
+    DeliveryRefused: HTTPStatus.UNAUTHORIZED,
+    EndpointDisabled: HTTPStatus.GONE,
+    SettingMissing: HTTPStatus.SERVICE_UNAVAILABLE,
     # Not 503: the database that numbers the commits is the one that answers, so a token ahead of it was never
     # given to this tenant, and no waiting mends that.
     SnapshotBehind: HTTPStatus.CONFLICT,
@@ -118,5 +124,7 @@ def _headers(exc: ApexError) -> Mapping[str, str]:
             return {"Retry-After": str(max(_RETRY_AFTER_S, round(exc.retry_after_s)))}
         case StoreUnavailable():
             return {"Retry-After": str(_RETRY_AFTER_S)}
+        case DeliveryRefused():
+            return {"WWW-Authenticate": 'Signature realm="apex"'}
         case _:
             return {}

@@ -11,8 +11,13 @@ from apex_memory.bootstrap.clients import connect_temporal, open_embedder, open_
 from apex_memory.database import open_database, open_listener
 from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.failpoints import with_failpoints
+from apex_memory.pipeline.intake.deliveries import PostgresDeliveries
+from apex_memory.pipeline.intake.endpoints import PostgresEndpoints
+from apex_memory.pipeline.intake.gateway import Gateway
 from apex_memory.pipeline.intake.inbox import PostgresInbox
 from apex_memory.pipeline.intake.keys import PostgresApiKeys
+from apex_memory.pipeline.intake.schemes import scheme_of
+from apex_memory.pipeline.intake.seal import Seal
 from apex_memory.pipeline.ledger.forgettings import PostgresForgettings
 from apex_memory.pipeline.ledger.ledger import PostgresLedger
 from apex_memory.pipeline.parsing.registry import parser_for
@@ -20,7 +25,18 @@ from apex_memory.pipeline.retrieval.search import Retrieval
 from apex_memory.pipeline.sources.registry import SOURCES
 from apex_memory.pipeline.stores.archive import PostgresArchive
 from apex_memory.pipeline.stores.registry import Stores, open_cache, open_stores
-from apex_memory.ports import ApiKeys, Archive, Cache, Forgettings, Inbox, Ledger, Source, StagingArea
+from apex_memory.ports import (
+    ApiKeys,
+    Archive,
+    Cache,
+    Deliveries,
+    Endpoints,
+    Forgettings,
+    Inbox,
+    Ledger,
+    Source,
+    StagingArea,
+)
 from apex_memory.settings import Settings
 
 Probe = Callable[[], Awaitable[None]]
@@ -36,6 +52,9 @@ class Memory:
     ledger: Ledger
     staging: StagingArea
     keys: ApiKeys
+    endpoints: Endpoints
+    deliveries: Deliveries
+    gateway: Gateway
     forgettings: Forgettings
     retrieval: Retrieval
     sources: Mapping[str, Source]
@@ -60,19 +79,26 @@ async def open_memory(settings: Settings) -> AsyncGenerator[Memory, None]:
         ledger = with_failpoints("ledger", PostgresLedger(database), settings.failpoints)
         archive = with_failpoints("archive", PostgresArchive(database), settings.failpoints)
         temporal = await connect_temporal(settings, lazy=True)
+        inbox = with_failpoints("inbox", PostgresInbox(database, done=done), settings.failpoints)
+        key = settings.secrets_key.get_secret_value() if settings.secrets_key else None
+        endpoints = with_failpoints("endpoints", PostgresEndpoints(database, Seal(key)), settings.failpoints)
+        sources = {source.name: source for source in SOURCES}
         deadline_s = settings.read_deadline_s
         yield Memory(
             settings=settings,
-            inbox=with_failpoints("inbox", PostgresInbox(database, done=done), settings.failpoints),
+            inbox=inbox,
             archive=archive,
             ledger=ledger,
             staging=open_staging(settings),
             keys=with_failpoints("keys", PostgresApiKeys(database), settings.failpoints),
+            endpoints=endpoints,
+            deliveries=with_failpoints("deliveries", PostgresDeliveries(database), settings.failpoints),
+            gateway=Gateway(endpoints=endpoints, inbox=inbox, sources=sources, scheme_of=scheme_of),
             forgettings=with_failpoints("forgettings", PostgresForgettings(database), settings.failpoints),
             retrieval=Retrieval(
                 ledger, archive, stores.qdrant, stores.neo4j, embedder, cache, deadline_s=deadline_s
             ),
-            sources={source.name: source for source in SOURCES},
+            sources=sources,
             accepts=parser_for,
             probes=_probes(stores, cache, temporal),
         )

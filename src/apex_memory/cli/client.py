@@ -50,7 +50,7 @@ class ApexClient:
     ) -> IngestionAccepted:
         body = orjson.dumps({"source": source, "record": record})
         headers = {"Content-Type": "application/json", **_idempotent(idempotency_key)}
-        response = await self._ask("POST", "/v1/records", content=body, headers=headers)
+        response = await self.ask("POST", "/v1/records", content=body, headers=headers)
         return IngestionAccepted.model_validate_json(response.content)
 
     async def send_document(
@@ -64,7 +64,7 @@ class ApexClient:
         idempotency_key: str | None = None,
     ) -> IngestionAccepted:
         fields = {"external_id": external_id, "source": source}
-        response = await self._ask(
+        response = await self.ask(
             "POST",
             "/v1/documents",
             files={"file": (name, data, media_type or "application/octet-stream")},
@@ -75,7 +75,7 @@ class ApexClient:
 
     async def ingestion(self, ingestion_id: UUID, *, wait_s: float = 0) -> IngestionStatus:
         """As it is; with `wait_s`, as soon as it is done or that time is over."""
-        response = await self._ask(
+        response = await self.ask(
             "GET",
             f"/v1/ingestions/{ingestion_id}",
             params={"wait_s": wait_s},
@@ -110,42 +110,43 @@ class ApexClient:
             "kinds": kinds,
             "entity": entity.model_dump() if entity else None,
         }
-        response = await self._ask("POST", "/v1/search", json=body)
+        response = await self.ask("POST", "/v1/search", json=body)
         return SearchAnswer.model_validate_json(response.content)
 
     async def neighbourhood(self, entity_id: UUID, *, min_seq: int | None = None) -> Neighbourhood:
         params = {} if min_seq is None else {"min_seq": min_seq}
-        response = await self._ask("GET", f"/v1/entities/{entity_id}", params=params)
+        response = await self.ask("GET", f"/v1/entities/{entity_id}", params=params)
         return Neighbourhood.model_validate_json(response.content)
 
     async def item(self, item_id: UUID) -> ItemView:
-        response = await self._ask("GET", f"/v1/items/{item_id}")
+        response = await self.ask("GET", f"/v1/items/{item_id}")
         return ItemView.model_validate_json(response.content)
 
     async def forget(self, item_id: UUID) -> ForgettingAccepted:
-        response = await self._ask("DELETE", f"/v1/items/{item_id}", headers=_idempotent(None))
+        response = await self.ask("DELETE", f"/v1/items/{item_id}", headers=_idempotent(None))
         return ForgettingAccepted.model_validate_json(response.content)
 
     async def forget_named(self, source: str, external_id: str) -> ForgettingAccepted:
         name = {"source": source, "external_id": external_id}
-        response = await self._ask("DELETE", "/v1/items", params=name, headers=_idempotent(None))
+        response = await self.ask("DELETE", "/v1/items", params=name, headers=_idempotent(None))
         return ForgettingAccepted.model_validate_json(response.content)
 
     async def forgetting(self, forget_id: UUID) -> ForgettingStatus:
-        response = await self._ask("GET", f"/v1/forgettings/{forget_id}")
+        response = await self.ask("GET", f"/v1/forgettings/{forget_id}")
         return ForgettingStatus.model_validate_json(response.content)
 
     async def alive(self) -> None:
         """Asked once. Raises ApiUnavailable."""
-        try:
-            await self._once("GET", "/livez")
-        except _Passing as exc:
-            raise ApiUnavailable(self.url, exc.reason) from exc
+        await self.once("GET", "/livez")
 
     async def readiness(self) -> Readiness:
         """Asked once. Raises ApiUnavailable, which names what is down."""
+        return Readiness.model_validate_json((await self.once("GET", "/readyz")).content)
+
+    async def once(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
+        """What must not be repeated, or need not. Raises ApiUnavailable."""
         try:
-            return Readiness.model_validate_json((await self._once("GET", "/readyz")).content)
+            return await self._once(method, path, **request)
         except _Passing as exc:
             raise ApiUnavailable(self.url, exc.reason) from exc
 
@@ -153,7 +154,8 @@ class ApexClient:
     def url(self) -> str:
         return str(self._http.base_url).rstrip("/")
 
-    async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
+    async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
+        """Repeated until `patience_s` is over. Raises ApiUnavailable."""
         deadline = time.monotonic() + self._patience_s
         pauses = chain(_BACK_OFF_S, repeat(_BACK_OFF_S[-1]))
         while True:

@@ -22,9 +22,11 @@ from apex_memory.devstack.processes import is_alive, stop
 from apex_memory.devstack.services.postgres import postgres_account
 from apex_memory.devstack.site import Site
 from apex_memory.devstack.state import Journal, StackState
+from apex_memory.pipeline.intake.seal import new_key
 from apex_memory.settings import ENV_PREFIX, process_environment
 
 LEFTOVER_PATIENCE_S: Final = 30.0
+_SECRETS_KEY: Final = f"{ENV_PREFIX}SECRETS_KEY"
 
 
 async def stop_leftovers(state: StackState) -> list[str]:
@@ -49,13 +51,20 @@ def settle(home: Home, installation: Installation, journal: Journal) -> Site:
     given = _given(environment, former)
     endpoints = own.model_copy(update={SETTINGS[name]: url for name, url in given.items()})
     journal.note(ports=ports, places=places)
-    write_env_file(home.env_file, endpoints.environment())
+    kept_key = read_env_file(home.env_file).get(_SECRETS_KEY)
+    own_key = {} if environment.get(_SECRETS_KEY) else {_SECRETS_KEY: kept_key or new_key()}
+    write_env_file(home.env_file, {**endpoints.environment(), **own_key})
     return Site(
         home=home,
         installation=installation,
         ports=ports,
         endpoints=endpoints,
-        environment={**environment, **endpoints.environment(), f"{ENV_PREFIX}HOME": str(home.root)},
+        environment={
+            **environment,
+            **endpoints.environment(),
+            **own_key,
+            f"{ENV_PREFIX}HOME": str(home.root),
+        },
         given=frozenset(given),
         places=places,
     )

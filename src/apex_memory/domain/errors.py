@@ -13,6 +13,8 @@ ApexError
     ├── RecordRejected         a record cannot be mapped: says what, where, what to do
     ├── DocumentRejected       a document cannot be read: says what, what to do
     ├── QueryRejected          a question cannot be asked: says what, what to do
+    ├── DeliveryRefused        a webhook delivery does not prove itself: unsigned, stale, or signed by another
+    ├── EndpointDisabled       a webhook endpoint was closed by its owner
     ├── ItemNotFound           no such thing, or not this tenant's
     ├── StagedObjectMissing    a reference points at nothing
     ├── EmbedderMismatch       the data was embedded by another model
@@ -110,6 +112,22 @@ class QueryRejected(PermanentError):
     def __init__(self, problem: str) -> None:
         self.problem = problem
         super().__init__(f"this query cannot be answered: {problem}")
+
+
+class DeliveryRefused(PermanentError):
+    """A webhook delivery does not prove itself. `problem` says why, and nothing that helps to forge one."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"this delivery is refused: {problem}")
+
+
+class EndpointDisabled(PermanentError):
+    """Its owner has closed this webhook endpoint: its sender need not try again."""
+
+    def __init__(self, endpoint_id: str) -> None:
+        self.endpoint_id = endpoint_id
+        super().__init__("this endpoint is disabled")
 
 
 class ItemNotFound(PermanentError):

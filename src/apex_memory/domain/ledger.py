@@ -75,8 +75,23 @@ class VersionManifests(Value):
     manifests: dict[str, Manifest]
 
 
+class Arrival(Value):
+    """How a webhook delivery came: at which endpoint, signed with which secret, with which headers."""
+
+    endpoint_id: str
+    secret_id: UUID
+    headers: dict[str, str]
+
+
+class Ending(Value):
+    """How an event ends where it arrives: nothing of it is to be remembered, or nothing can be."""
+
+    outcome: Outcome
+    reason: str
+
+
 class InboxEvent(Value):
-    """One delivery, kept raw. `dedupe_key` is unique per tenant and source."""
+    """One delivery, kept raw. `dedupe_key` is unique per tenant and source; what has an ending is over."""
 
     event_id: UUID
     tenant_id: str
@@ -86,6 +101,8 @@ class InboxEvent(Value):
     label: str
     body: bytes
     received_at: datetime
+    arrival: Arrival | None = None
+    ending: Ending | None = None
 
 
 class Accepted(Value):

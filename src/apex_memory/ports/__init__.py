@@ -2,6 +2,7 @@
 
 from apex_memory.ports.content import Chunker, Embedder, Extractor, Parser, Source
 from apex_memory.ports.forgetting import Forgettings
+from apex_memory.ports.hooks import Deliveries, Endpoints, Scheme
 from apex_memory.ports.intake import ApiKeys, Inbox, Outbox, StagingArea
 from apex_memory.ports.leases import Leases
 from apex_memory.ports.ledger import Ledger, Rebuilds, Upkeep
@@ -15,7 +16,9 @@ __all__ = [
     "Cache",
     "Canon",
     "Chunker",
+    "Deliveries",
     "Embedder",
+    "Endpoints",
     "Extractor",
     "Forgettings",
     "GraphSearcher",
@@ -26,6 +29,7 @@ __all__ = [
     "Parser",
     "Projection",
     "Rebuilds",
+    "Scheme",
     "Source",
     "StagingArea",
     "Store",

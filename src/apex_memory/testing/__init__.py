@@ -3,6 +3,7 @@
 from apex_memory.testing.cache import MemoryCache
 from apex_memory.testing.canon import MemoryCanon, MemoryRebuilds
 from apex_memory.testing.embedding import HashEmbedder
+from apex_memory.testing.endpoints import MemoryEndpoints
 from apex_memory.testing.faults import Fault, Misbehaving, Plan, always, scripted, seeded
 from apex_memory.testing.graph import MemoryGraph
 from apex_memory.testing.leases import MemoryLeases
@@ -17,6 +18,7 @@ __all__ = [
     "HashEmbedder",
     "MemoryCache",
     "MemoryCanon",
+    "MemoryEndpoints",
     "MemoryGraph",
     "MemoryLeases",
     "MemoryLedger",

@@ -1,6 +1,7 @@
 """Keys, an inbox, and an inbox that remembers at once what it accepts, in this process."""
 
 import asyncio
+from collections.abc import Sequence
 from uuid import UUID
 
 import orjson
@@ -10,6 +11,7 @@ from apex_memory.domain.bundles import Bundle
 from apex_memory.domain.documents import Passage
 from apex_memory.domain.errors import ItemNotFound
 from apex_memory.domain.forgetting import Census, Forgetting, ForgettingState, ItemName
+from apex_memory.domain.hooks import KeptDelivery, Selection
 from apex_memory.domain.ledger import Accepted, InboxEvent, Ingestion, Outcome
 from apex_memory.pipeline.extraction.documents import document_bundle
 from apex_memory.pipeline.extraction.rules import RuleExtractor
@@ -47,7 +49,9 @@ class MemoryInbox:
             source=event.source,
             kind=event.kind,
             label=event.label,
-            state="received",
+            state="done" if event.ending else "received",
+            outcome=event.ending and event.ending.outcome,
+            reason=event.ending and event.ending.reason,
             received_at=event.received_at,
         )
         return Accepted(event_id=event.event_id, duplicate=False)
@@ -76,6 +80,51 @@ class MemoryInbox:
             while (known := await self.ingestion(tenant_id, event_id)).state != "done":
                 await self._changed.wait()
             return known
+
+
+class MemoryDeliveries:
+    """What the API asks of `ports.Deliveries`, over the events of an inbox; a replay is only counted."""
+
+    def __init__(self, inbox: MemoryInbox) -> None:
+        self._inbox = inbox
+
+    async def listed(
+        self, tenant_id: str, endpoint_id: str, selection: Selection, *, after: UUID | None, limit: int
+    ) -> Sequence[KeptDelivery]:
+        chosen = [self._kept(event) for event in self._chosen(tenant_id, endpoint_id, selection)]
+        ids = [one.event_id for one in chosen]
+        begin = ids.index(after) + 1 if after else 0
+        return chosen[begin : begin + limit]
+
+    async def replay(
+        self, tenant_id: str, endpoint_id: str, selection: Selection, *, replay_id: UUID, dry_run: bool
+    ) -> int:
+        del replay_id, dry_run
+        return len(self._chosen(tenant_id, endpoint_id, selection))
+
+    def _chosen(self, tenant_id: str, endpoint_id: str, selection: Selection) -> list[InboxEvent]:
+        return [
+            event
+            for event in reversed(self._inbox.events.values())
+            if event.tenant_id == tenant_id
+            and event.arrival
+            and event.arrival.endpoint_id == endpoint_id
+            and (not selection.failed or event.ending)
+            and (not selection.event_ids or event.event_id in selection.event_ids)
+        ]
+
+    def _kept(self, event: InboxEvent) -> KeptDelivery:
+        ingestion = self._inbox.ingestions[event.tenant_id, event.event_id]
+        return KeptDelivery(
+            event_id=event.event_id,
+            label=event.label,
+            received_at=event.received_at,
+            deliveries=1,
+            size=len(event.body),
+            outcome=ingestion.outcome,
+            reason=ingestion.reason,
+            replay_of=None,
+        )
 
 
 class MemoryForgettings:
@@ -133,7 +182,7 @@ class RememberingInbox(MemoryInbox):
 
     async def accept(self, event: InboxEvent) -> Accepted:
         accepted = await super().accept(event)
-        if not accepted.duplicate:
+        if not accepted.duplicate and event.ending is None:
             bundle = RuleExtractor().enrich(await self._bundle(event))
             await self._remember(event, bundle)
         return accepted

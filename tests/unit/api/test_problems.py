@@ -21,7 +21,7 @@ from apex_memory.domain.errors import (
     StoreUnavailable,
 )
 
-SECRET = "password=hunter2 host=10.0.0.7"  # noqa: S105 - nobody's
+SECRET = "password=hunter2 host=10.0.0.7"
 RECORD = {"source": "turvo", "record": SHIPMENT}
 
 

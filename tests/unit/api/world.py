@@ -11,6 +11,7 @@ from tests.unit.api.fakes import (
     ALICE,
     BOB,
     KEYS,
+    MemoryDeliveries,
     MemoryForgettings,
     MemoryInbox,
     MemoryKeys,
@@ -21,11 +22,13 @@ from tests.unit.retrieval.world import World as Remembered
 from apex_memory.api.app import create_app
 from apex_memory.api.state import Draining
 from apex_memory.bootstrap.memory import Memory, Probe
+from apex_memory.pipeline.intake.gateway import Gateway
+from apex_memory.pipeline.intake.schemes import scheme_of
 from apex_memory.pipeline.parsing.registry import parser_for
 from apex_memory.pipeline.sources.registry import SOURCES
 from apex_memory.ports import ApiKeys, Forgettings, Inbox, Ledger
 from apex_memory.settings import Settings
-from apex_memory.testing import MemoryStaging
+from apex_memory.testing import MemoryEndpoints, MemoryStaging
 
 MAX_RECORD_BYTES = 4096
 MAX_DOCUMENT_BYTES = 8192
@@ -70,6 +73,8 @@ async def opened(*, remembering: bool = False) -> AsyncGenerator[World, None]:
     remembered, staging, draining = Remembered(), MemoryStaging(), Draining()
     inbox = RememberingInbox(remembered, staging) if remembering else MemoryInbox()
     probes: dict[str, Probe] = dict.fromkeys(("neo4j", "postgres", "qdrant", "redis", "temporal"), answering)
+    sources = {source.name: source for source in SOURCES}
+    endpoints = MemoryEndpoints()
     memory = Memory(
         settings=SETTINGS,
         inbox=cast("Inbox", inbox),
@@ -77,9 +82,14 @@ async def opened(*, remembering: bool = False) -> AsyncGenerator[World, None]:
         ledger=cast("Ledger", remembered.archive),
         staging=staging,
         keys=cast("ApiKeys", MemoryKeys()),
+        endpoints=endpoints,
+        deliveries=MemoryDeliveries(inbox),
+        gateway=Gateway(
+            endpoints=endpoints, inbox=cast("Inbox", inbox), sources=sources, scheme_of=scheme_of
+        ),
         forgettings=cast("Forgettings", MemoryForgettings(remembered)),
         retrieval=remembered.retrieval(deadline_s=0.2),
-        sources={source.name: source for source in SOURCES},
+        sources=sources,
         accepts=parser_for,
         probes=probes,
     )

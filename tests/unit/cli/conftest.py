@@ -18,7 +18,7 @@ from apex_memory.cli import app
 class Apex(Protocol):
     """Runs one command to its end."""
 
-    async def __call__(self, *arguments: str) -> Result: ...
+    async def __call__(self, *arguments: str, given: str | None = None) -> Result: ...
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ async def world() -> AsyncGenerator[World, None]:
 async def apex(world: World, environment: None) -> AsyncGenerator[Apex, None]:  # noqa: ARG001 - sets variables
     async with served(world) as server:
 
-        async def run(*arguments: str) -> Result:
+        async def run(*arguments: str, given: str | None = None) -> Result:
             variables = {"APEX_API_URL": server.url, "COLUMNS": "200"}
-            return await asyncio.to_thread(CliRunner().invoke, app, arguments, env=variables)
+            return await asyncio.to_thread(CliRunner().invoke, app, arguments, input=given, env=variables)
 
         yield run
 

@@ -7,6 +7,8 @@ from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from psycopg.types.json import Jsonb
+
 from apex_memory.database import Connection, Database, Listener
 from apex_memory.domain.bundles import ItemKind
 from apex_memory.domain.errors import ItemNotFound
@@ -17,20 +19,18 @@ _CLAIM_EXPIRES: Final = "15 seconds"
 #: Notifications are lost while a listener reconnects: look again this often.
 _LOOK_AGAIN_S: Final = 1.0
 
+# xmax is 0 in a row that was not there before.
 _ACCEPT: Final = """
-WITH added AS (
-    INSERT INTO inbox_event (tenant_id, event_id, source, kind, dedupe_key, label, body, received_at)
+WITH kept AS (
+    INSERT INTO inbox_event (tenant_id, event_id, source, kind, dedupe_key, label, body, received_at,
+                             endpoint_id, secret_id, headers, outcome, reason, finished_at)
     VALUES (%(tenant_id)s, %(event_id)s, %(source)s, %(kind)s, %(dedupe_key)s, %(label)s, %(body)s,
-            %(received_at)s)
-    ON CONFLICT (tenant_id, source, dedupe_key) DO NOTHING
-    RETURNING event_id
+            %(received_at)s, %(endpoint_id)s, %(secret_id)s, %(headers)s, %(outcome)s, %(reason)s,
+            CASE WHEN %(outcome)s::text IS NOT NULL THEN now() END)
+    ON CONFLICT (tenant_id, source, dedupe_key) DO UPDATE SET deliveries = inbox_event.deliveries + 1
+    RETURNING event_id, xmax <> 0 AS duplicate
 )
-SELECT event_id, pg_notify('apex_inbox', '') FROM added
-"""
-
-_DUPLICATE_OF: Final = """
-SELECT event_id FROM inbox_event
-WHERE tenant_id = %(tenant_id)s AND source = %(source)s AND dedupe_key = %(dedupe_key)s
+SELECT event_id, duplicate, CASE WHEN NOT duplicate THEN pg_notify('apex_inbox', '') END FROM kept
 """
 
 _ORPHAN: Final = f"""
@@ -46,12 +46,13 @@ RETURNING tenant_id, batch_id, source, kind, label, size
 # with the fewest open batches goes first, so a flood of one tenant does not hold up the others.
 _LANE: Final = """
 WITH RECURSIVE lane AS (
-    (SELECT tenant_id, source, kind FROM inbox_event WHERE batch_id IS NULL
+    (SELECT tenant_id, source, kind FROM inbox_event WHERE batch_id IS NULL AND outcome IS NULL
      ORDER BY tenant_id, source, kind LIMIT 1)
     UNION ALL
     SELECT n.tenant_id, n.source, n.kind FROM lane AS l, LATERAL (
         SELECT tenant_id, source, kind FROM inbox_event
-        WHERE batch_id IS NULL AND (tenant_id, source, kind) > (l.tenant_id, l.source, l.kind)
+        WHERE batch_id IS NULL AND outcome IS NULL
+          AND (tenant_id, source, kind) > (l.tenant_id, l.source, l.kind)
         ORDER BY tenant_id, source, kind LIMIT 1) AS n
 ), load AS (
     SELECT l.*, (SELECT count(*) FROM batch AS b
@@ -64,7 +65,8 @@ SELECT tenant_id, source, kind FROM load WHERE open < %s ORDER BY open, random()
 
 _TAKE: Final = """
 SELECT event_id, label FROM inbox_event
-WHERE tenant_id = %(tenant_id)s AND source = %(source)s AND kind = %(kind)s AND batch_id IS NULL
+WHERE tenant_id = %(tenant_id)s AND source = %(source)s AND kind = %(kind)s
+  AND batch_id IS NULL AND outcome IS NULL
 ORDER BY received_at LIMIT %(size)s FOR UPDATE SKIP LOCKED
 """
 
@@ -123,13 +125,9 @@ class PostgresInbox:
 
     async def accept(self, event: InboxEvent) -> Accepted:
         async with self._database.connection() as connection:
-            row = await _one(connection, _ACCEPT, event.model_dump())
-            if row is not None:
-                return Accepted(event_id=row["event_id"], duplicate=False)
-            row = await _one(connection, _DUPLICATE_OF, event.model_dump())
-            if row is None:
-                raise ItemNotFound("event", event.dedupe_key)
-            return Accepted(event_id=row["event_id"], duplicate=True)
+            cursor = await connection.execute(_ACCEPT, _row(event))
+            [row] = await cursor.fetchall()
+        return Accepted(event_id=row["event_id"], duplicate=row["duplicate"])
 
     async def claim(self, *, batch_size: int, in_flight: int) -> Batch | None:
         async with self._database.transaction() as connection:
@@ -196,6 +194,18 @@ class PostgresInbox:
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(remaining, _LOOK_AGAIN_S)):
                     await wakened.wait()
+
+
+def _row(event: InboxEvent) -> dict[str, Any]:
+    arrival, ending = event.arrival, event.ending
+    return {
+        **event.model_dump(exclude={"arrival", "ending"}),
+        "endpoint_id": arrival and arrival.endpoint_id,
+        "secret_id": arrival and arrival.secret_id,
+        "headers": Jsonb(arrival.headers) if arrival else None,
+        "outcome": ending and ending.outcome,
+        "reason": ending and ending.reason,
+    }
 
 
 async def _take(connection: Connection, lane: dict[str, Any], batch_size: int) -> Batch | None:

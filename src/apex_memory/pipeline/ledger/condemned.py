@@ -61,7 +61,9 @@ _FULL_VERSION: Final[LiteralString] = """
     (v.title <> '' OR v.content_hash <> '' OR v.manifests IS NOT NULL
      OR v.reason IS NOT NULL AND v.reason NOT IN ('overtaken', 'superseded'))
 """
-_FULL_EVENT: Final[LiteralString] = "(e.body <> '' OR e.reason IS DISTINCT FROM 'forgotten')"
+_FULL_EVENT: Final[LiteralString] = """
+    (e.body <> '' OR e.headers IS NOT NULL OR e.reason IS DISTINCT FROM 'forgotten')
+"""
 
 # What is being prepared is not ours yet: its commit reads the manifests.
 _ERASE_VERSIONS: Final[LiteralString] = f"""{_CONDEMNED}
@@ -74,7 +76,7 @@ WHERE v.tenant_id = %(tenant)s AND v.item_id = c.item_id AND v.version = c.versi
 """  # noqa: S608 - our constants
 
 _ERASE_EVENTS: Final[LiteralString] = f"""{_CONDEMNED}
-UPDATE inbox_event AS e SET body = '', reason = 'forgotten'
+UPDATE inbox_event AS e SET body = '', headers = NULL, reason = 'forgotten'
 FROM (SELECT e.event_id FROM told AS t
       JOIN inbox_event AS e ON e.tenant_id = %(tenant)s AND e.event_id = t.event_id
       WHERE {_FULL_EVENT} LIMIT %(limit)s) AS t

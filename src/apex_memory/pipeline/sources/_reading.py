@@ -1,9 +1,10 @@
 """A JSON object and its expected shape in, the filled shape or a RecordRejected with a pointer out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
 
 from apex_memory.domain.errors import RecordRejected
 
@@ -20,14 +21,23 @@ class Shape(BaseModel):
             value = getattr(self, name)
             if isinstance(value, Shape):
                 rest[field.alias or name] = value.unread()
+            elif isinstance(value, list):
+                rows = cast("list[object]", value)
+                rest[field.alias or name] = [r.unread() if isinstance(r, Shape) else None for r in rows]
         return rest
+
+
+class CamelShape(Shape):
+    """A shape whose fields are spelled `likeThis` in JSON."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
 
 
 ShapeT = TypeVar("ShapeT", bound=Shape)
 
 
-def read(shape: type[ShapeT], record: object, *, source: str) -> ShapeT:
-    """Fill the shape.
+def read(shape: type[ShapeT], record: object, *, source: str, at: str = "") -> ShapeT:
+    """Fill the shape. `at` is the pointer to where in the record it lies.
 
     Raises:
         RecordRejected: names the first field at fault and what is expected; quotes no text.
@@ -39,7 +49,24 @@ def read(shape: type[ShapeT], record: object, *, source: str) -> ShapeT:
     except ValidationError as exc:
         error = exc.errors(include_url=False, include_context=False)[0]
         problem = _problem(error["type"], error["msg"], error["input"])
-        raise RecordRejected(source, _pointer(error["loc"]), problem) from None
+        raise RecordRejected(source, at + _pointer(error["loc"]), problem) from None
+
+
+def within(value: object, *path: str) -> object:
+    """What lies at the path of keys; None if any of them is missing."""
+    for key in path:
+        value = as_object(value).get(key)
+    return value
+
+
+def as_object(value: object) -> Mapping[str, object]:
+    """Empty if it is none."""
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
+
+
+def as_array(value: object) -> Sequence[object]:
+    """Empty if it is none."""
+    return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def _pointer(loc: tuple[int | str, ...]) -> str:

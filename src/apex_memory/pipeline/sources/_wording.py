@@ -1,5 +1,6 @@
 """Times, numbers and codes in, the words for them out; the same on every machine, whatever its locale."""
 
+import re
 from datetime import datetime
 from typing import Final
 
@@ -7,6 +8,8 @@ _MONTHS: Final = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def spoken_time(at: datetime) -> str:
@@ -23,6 +26,19 @@ def plain_number(value: float) -> str:
     """Without exponent or trailing zeros; seven decimals of a degree are a centimetre."""
     written = f"{value:.7f}".rstrip("0").rstrip(".")
     return "0" if written == "-0" else written
+
+
+def spoken_pace(speed_mph: float | None) -> str:
+    """Such as ", moving at 55 mph", to follow on where something is; empty if nobody knows."""
+    if speed_mph is None:
+        return ""
+    return f", moving at {plain_number(speed_mph)} mph" if speed_mph else ", standing still at 0 mph"
+
+
+def spoken_type(name: str) -> str:
+    """Such as "Geofence entry" for `GeofenceEntry`."""
+    words = _HUMP.sub(" ", name).lower()
+    return words[:1].upper() + words[1:]
 
 
 def spoken_code(code: str) -> str:

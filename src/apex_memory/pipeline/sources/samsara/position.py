@@ -1,36 +1,35 @@
-"""Samsara vehicle positions in, bundles out: where a vehicle was, and how fast."""
+"""One plain position in, its bundle out: where a vehicle was, and how fast."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated
 
 from apex_memory.domain.bundles import Bundle, Claim, EntityRef, Mention, Sample
 from apex_memory.pipeline.sources._fields import BlankAsNone, Identifier, Instant, Latitude, Longitude, Speed
 from apex_memory.pipeline.sources._passages import passage_of
 from apex_memory.pipeline.sources._reading import Shape, read
-from apex_memory.pipeline.sources._wording import plain_number, spoken_time, stamp
+from apex_memory.pipeline.sources._wording import plain_number, spoken_pace, spoken_time, stamp
+from apex_memory.pipeline.sources.samsara.envelope import SOURCE
 
 
-class Samsara:
-    """An item is one vehicle at one time; positions of the same vehicle are joined by its entity."""
+def map_position(record: Mapping[str, object]) -> Bundle:
+    """An item is one vehicle at one time; positions of the same vehicle are joined by its entity.
 
-    name = "samsara"
-
-    def map_record(self, record: Mapping[str, object], *, received_at: datetime) -> Bundle:  # noqa: ARG002 - the port's
-        """Raises RecordRejected: names the field and what is expected there."""
-        position = read(_Position, record, source=self.name)
-        vehicle = EntityRef(type="vehicle", key=position.vehicle_id)
-        return Bundle(
-            source=self.name,
-            external_id=f"{position.vehicle_id}@{stamp(position.timestamp)}",
-            kind="record",
-            title=f"{position.vehicle_id} position",
-            as_of=position.timestamp,
-            passages=(passage_of(_sentence(position), position.unread(), source=self.name),),
-            mentions=(Mention(entity=vehicle, name=position.vehicle_id),),
-            claims=(_located_at(vehicle, position),),
-            samples=_samples(vehicle, position),
-        )
+    Raises:
+        RecordRejected: names the field and what is expected there.
+    """
+    position = read(_Position, record, source=SOURCE)
+    vehicle = EntityRef(type="vehicle", key=position.vehicle_id)
+    return Bundle(
+        source=SOURCE,
+        external_id=f"{position.vehicle_id}@{stamp(position.timestamp)}",
+        kind="record",
+        title=f"{position.vehicle_id} position",
+        as_of=position.timestamp,
+        passages=(passage_of(_sentence(position), position.unread(), source=SOURCE),),
+        mentions=(Mention(entity=vehicle, name=position.vehicle_id),),
+        claims=(_located_at(vehicle, position),),
+        samples=_samples(vehicle, position),
+    )
 
 
 class _Position(Shape):
@@ -44,13 +43,7 @@ class _Position(Shape):
 def _sentence(position: _Position) -> str:
     where = f"latitude {plain_number(position.latitude)}, longitude {plain_number(position.longitude)}"
     when = spoken_time(position.timestamp)
-    return f"{position.vehicle_id} was at {where} on {when}{_pace(position.speed_mph)}."
-
-
-def _pace(speed_mph: float | None) -> str:
-    if speed_mph is None:
-        return ""
-    return f", moving at {plain_number(speed_mph)} mph" if speed_mph else ", standing still at 0 mph"
+    return f"{position.vehicle_id} was at {where} on {when}{spoken_pace(position.speed_mph)}."
 
 
 def _located_at(vehicle: EntityRef, position: _Position) -> Claim:

@@ -1,4 +1,4 @@
-"""Turvo shipments in, bundles out: whose a shipment is, how it stands, and its way."""
+"""One plain shipment in, its bundle out: whose it is, how it stands, and its way."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -11,31 +11,29 @@ from apex_memory.pipeline.sources._fields import BlankAsNone, Identifier, Option
 from apex_memory.pipeline.sources._passages import passage_of
 from apex_memory.pipeline.sources._reading import Shape, read
 from apex_memory.pipeline.sources._wording import spoken_code, spoken_time
+from apex_memory.pipeline.sources.turvo.statuses import SOURCE
 
 
-class Turvo:
-    """An item is one shipment; each change of it is a new version."""
+def map_plain(record: Mapping[str, object], *, received_at: datetime) -> Bundle:
+    """An item is one shipment; each change of it is a new version.
 
-    name = "turvo"
-
-    def map_record(self, record: Mapping[str, object], *, received_at: datetime) -> Bundle:
-        """Raises RecordRejected: names the field and what is expected there."""
-        shipment = read(_Shipment, record, source=self.name)
-        subject = Mention(
-            entity=EntityRef(type="shipment", key=shipment.shipment_id), name=shipment.shipment_id
-        )
-        claims = tuple(_claims(subject.entity, shipment))
-        objects = dict.fromkeys(claim.object for claim in claims if claim.object)
-        return Bundle(
-            source=self.name,
-            external_id=shipment.shipment_id,
-            kind="record",
-            title=f"Shipment {shipment.shipment_id}",
-            as_of=shipment.updated_at or received_at.astimezone(UTC),
-            passages=(passage_of(_sentence(shipment), shipment.unread(), source=self.name),),
-            mentions=(subject, *(Mention(entity=entity, name=entity.key) for entity in objects)),
-            claims=claims,
-        )
+    Raises:
+        RecordRejected: names the field and what is expected there.
+    """
+    shipment = read(_Shipment, record, source=SOURCE)
+    subject = Mention(entity=EntityRef(type="shipment", key=shipment.shipment_id), name=shipment.shipment_id)
+    claims = tuple(_claims(subject.entity, shipment))
+    objects = dict.fromkeys(claim.object for claim in claims if claim.object)
+    return Bundle(
+        source=SOURCE,
+        external_id=shipment.shipment_id,
+        kind="record",
+        title=f"Shipment {shipment.shipment_id}",
+        as_of=shipment.updated_at or received_at.astimezone(UTC),
+        passages=(passage_of(_sentence(shipment), shipment.unread(), source=SOURCE),),
+        mentions=(subject, *(Mention(entity=entity, name=entity.key) for entity in objects)),
+        claims=claims,
+    )
 
 
 class _Place(Shape):

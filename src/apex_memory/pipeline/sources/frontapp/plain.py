@@ -1,4 +1,4 @@
-"""Front messages in, bundles out: who wrote, and what."""
+"""One plain message in, its bundle out: who wrote, and what."""
 
 import re
 from collections.abc import Mapping
@@ -10,31 +10,31 @@ from apex_memory.pipeline.sources._fields import Identifier, OptionalInstant, Op
 from apex_memory.pipeline.sources._passages import passage_of
 from apex_memory.pipeline.sources._reading import Shape, read
 from apex_memory.pipeline.sources._wording import spoken_time
+from apex_memory.pipeline.sources.frontapp.events import SOURCE
 
 # "dispatch@acme.com" or "Acme Dispatch <dispatch@acme.com>"
 _SENDER: Final = re.compile(r"(?:(?P<name>[^<>]*)<)?(?P<address>[^\s<>@]+@[^\s<>@]+)>?")
 
 
-class Frontapp:
-    """An item is one message. What its text names is found later, as in any other text."""
+def map_plain(record: Mapping[str, object], *, received_at: datetime) -> Bundle:
+    """An item is one message. What its text names is found later, as in any other text.
 
-    name = "frontapp"
-
-    def map_record(self, record: Mapping[str, object], *, received_at: datetime) -> Bundle:
-        """Raises RecordRejected: names the field and what is expected there."""
-        message = read(_Message, record, source=self.name)
-        itself = Mention(entity=EntityRef(type="message", key=message.message_id), name=message.message_id)
-        sender = _person(message.sender)
-        return Bundle(
-            source=self.name,
-            external_id=message.message_id,
-            kind="record",
-            title=message.subject or f"Message {message.message_id}",
-            as_of=message.timestamp or received_at.astimezone(UTC),
-            passages=(passage_of(_text(message), message.unread(), source=self.name),),
-            mentions=(itself, sender) if sender else (itself,),
-            claims=(_sent_by(itself, sender, message.timestamp),) if sender else (),
-        )
+    Raises:
+        RecordRejected: names the field and what is expected there.
+    """
+    message = read(_Message, record, source=SOURCE)
+    itself = Mention(entity=EntityRef(type="message", key=message.message_id), name=message.message_id)
+    sender = _person(message.sender)
+    return Bundle(
+        source=SOURCE,
+        external_id=message.message_id,
+        kind="record",
+        title=message.subject or f"Message {message.message_id}",
+        as_of=message.timestamp or received_at.astimezone(UTC),
+        passages=(passage_of(_text(message), message.unread(), source=SOURCE),),
+        mentions=(itself, sender) if sender else (itself,),
+        claims=(_sent_by(itself, sender, message.timestamp),) if sender else (),
+    )
 
 
 class _Message(Shape):

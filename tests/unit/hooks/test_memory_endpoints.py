@@ -1,0 +1,20 @@
+"""The in-memory endpoints keep the contract of the real ones."""
+
+import pytest
+from tests.contracts.endpoints_contract import EndpointsContract
+
+from apex_memory.testing import MemoryEndpoints
+
+
+class TestMemoryEndpoints(EndpointsContract):
+    @pytest.fixture
+    def endpoints(self) -> MemoryEndpoints:
+        return MemoryEndpoints()
+
+    @pytest.fixture
+    def tenant(self) -> str:
+        return "alice-ltd"
+
+    @pytest.fixture
+    def other_tenant(self) -> str:
+        return "bob-inc"
