@@ -36,7 +36,7 @@ integration: install  ## Tests against the real services, started for the run
 chaos-tests: install  ## Tests that kill, freeze and cut off the real services
 	$(PYTEST) tests/chaos --ignore=tests/chaos/test_campaign_sample.py
 
-chaos: install  ## A campaign of 300 faults with a report, within 15 minutes; FAULTS=3000 SEED=7 goes on for hours
+chaos: install  ## A campaign with a report, 300 faults or 15 minutes; FAULTS=3000 SEED=7 goes on for hours
 	@$(RUN) python -m tests.chaos.campaign run $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
 
 bench: install  ## Figures, as ratios within one run
