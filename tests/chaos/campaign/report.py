@@ -95,12 +95,12 @@ def _add(report: Report, folder: Path, verdict: dict[str, Any]) -> None:
     report.rescued.update(verdict["rescued"])
     report.audits.append({"segment": str(folder), **verdict["audit"]})
     report.lacks.update(orjson.loads((folder / "machine.json").read_bytes()))
-    history = [folder / "history.jsonl"]
-    report.reads.add(read_history(history))
+    operations = list(read_history([folder / "history.jsonl"]))
+    report.reads.add(operations)
     log = folder / "faults.jsonl"
     happened = [orjson.loads(line) for line in log.read_bytes().splitlines()] if log.exists() else []
     deaths = [done["at_ns"] for done in happened if done["alone"] and _kills_a_worker(done)]
-    report.resumed += resumed(read_history(history), deaths)
+    report.resumed += resumed(operations, deaths)
     for done in happened:
         report.faults[done["fault"], done["target"]] += 1
         report.cells[done["cell"]] += 1

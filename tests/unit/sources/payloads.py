@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from apex_memory.domain.bundles import Bundle, Claim
+from apex_memory.domain.errors import RecordRejected
 from apex_memory.pipeline.sources.registry import source_named
 
 FOLDER: Final = Path(__file__).parents[2] / "data/payloads"
@@ -23,6 +26,29 @@ def payload(name: str) -> Json:
 
 def mapped(source: str, record: Mapping[str, object], *, received_at: datetime = RECEIVED) -> Bundle:
     return source_named(source).map_record(record, received_at=received_at)
+
+
+def rejection(source: str, record: Mapping[str, object]) -> RecordRejected:
+    """Why the record cannot be mapped."""
+    with pytest.raises(RecordRejected) as caught:
+        mapped(source, record)
+    return caught.value
+
+
+def event(type_: str, data: object, **more: object) -> Bundle:
+    """Of Samsara's webhook with these data."""
+    envelope = {"eventId": "e1", "eventTime": "2026-11-18T14:00:00Z", "eventType": type_, "data": data}
+    return mapped("samsara", {**envelope, **more})
+
+
+def code(key: object, value: str | None = None) -> Json:
+    """A status as Turvo writes it."""
+    return {"code": {"key": key, "value": value}}
+
+
+def history(*rows: tuple[str, str]) -> list[Json]:
+    """Turvo's statuses with their times."""
+    return [{"code": {"key": key}, "lastUpdatedOn": at} for key, at in rows]
 
 
 def utc(day: int, hour: int, minute: int, second: float = 0) -> datetime:

@@ -3,10 +3,9 @@
 from typing import Final
 
 import pytest
-from tests.unit.sources.payloads import Json, entities, facts, mapped, payload, since, text, utc
+from tests.unit.sources.payloads import Json, entities, facts, mapped, payload, rejection, since, text, utc
 
 from apex_memory.domain.bundles import Bundle
-from apex_memory.domain.errors import RecordRejected
 from apex_memory.domain.ids import item_id
 
 INBOUND: Final = "frontapp/01_app_inbound_received_full"
@@ -32,12 +31,6 @@ def happening(kind: str, target: object = None, **event: object) -> Bundle:
     """An event of the conversation, done by Sam, as a rule sends it."""
     record = payload(INBOUND)["payload"] | {"id": "evt_1", "type": kind, "source": SAM}
     return mapped("frontapp", record | {"target": {"data": target}} | event)
-
-
-def rejection(record: Json) -> RecordRejected:
-    with pytest.raises(RecordRejected) as caught:
-        mapped("frontapp", record)
-    return caught.value
 
 
 def recipient(handle: object, role: str = "to", name: object = None) -> Json:
@@ -230,10 +223,10 @@ def test_an_event_without_a_conversation_is_kept() -> None:
 
 @pytest.mark.parametrize("type_", ["teleported", "call_", "call_X", 5, ["inbound"]])
 def test_an_event_of_a_type_that_no_rule_maps_is_rejected(type_: object) -> None:
-    rejected = rejection({"type": type_, "id": "evt_1"})
+    rejected = rejection("frontapp", {"type": type_, "id": "evt_1"})
 
     assert (rejected.pointer, rejected.problem) == ("/type", "of a type that no rule maps")
 
 
 def test_a_challenge_is_nothing_to_remember() -> None:
-    assert rejection(payload(SYNC)).problem == "a test message: there is nothing to remember"
+    assert rejection("frontapp", payload(SYNC)).problem == "a test message: there is nothing to remember"

@@ -3,7 +3,18 @@
 from typing import Any, Final
 
 import pytest
-from tests.unit.sources.payloads import RECEIVED, Json, entities, facts, mapped, payload, since, text, utc
+from tests.unit.sources.payloads import (
+    RECEIVED,
+    Json,
+    entities,
+    facts,
+    mapped,
+    payload,
+    rejection,
+    since,
+    text,
+    utc,
+)
 
 from apex_memory.domain.bundles import Bundle
 from apex_memory.domain.errors import RecordRejected
@@ -27,12 +38,6 @@ def inbound(**message: object) -> Bundle:
     record = payload(INBOUND)
     record["payload"]["target"]["data"] |= message
     return mapped("frontapp", record)
-
-
-def rejection(record: Json) -> RecordRejected:
-    with pytest.raises(RecordRejected) as caught:
-        mapped("frontapp", record)
-    return caught.value
 
 
 def test_a_message_is_an_item_named_by_its_id() -> None:
@@ -282,6 +287,6 @@ def test_a_wrong_value_is_rejected_at_its_place(path: str, value: Any) -> None:
     place[field] = value
 
     expected = f"/payload/{path}" + ("/0" if value == [5] else "")
-    assert rejection(record).pointer == expected
-    bare = rejection(record["payload"])
+    assert rejection("frontapp", record).pointer == expected
+    bare = rejection("frontapp", record["payload"])
     assert bare.pointer == expected.removeprefix("/payload")

@@ -3,10 +3,20 @@
 from typing import Any, Final
 
 import pytest
-from tests.unit.sources.payloads import Json, entities, facts, mapped, payload, said, since, text, utc
+from tests.unit.sources.payloads import (
+    Json,
+    entities,
+    facts,
+    mapped,
+    payload,
+    rejection,
+    said,
+    since,
+    text,
+    utc,
+)
 
 from apex_memory.domain.bundles import Bundle
-from apex_memory.domain.errors import RecordRejected
 from apex_memory.pipeline.sources.samsara.things import MAX_SCENES
 
 INCIDENT: Final = "samsara/02_alert_incident_geofence_entry"
@@ -43,17 +53,6 @@ def incident(**data: object) -> Bundle:
     record = payload(INCIDENT)
     record["data"] |= data
     return mapped("samsara", record)
-
-
-def event(type_: str, data: object, **more: object) -> Bundle:
-    envelope = {"eventId": "e1", "eventTime": "2026-11-18T14:00:00Z", "eventType": type_, "data": data}
-    return mapped("samsara", {**envelope, **more})
-
-
-def rejection(record: Json) -> RecordRejected:
-    with pytest.raises(RecordRejected) as caught:
-        mapped("samsara", record)
-    return caught.value
 
 
 def test_an_incident_is_an_item_named_by_its_configuration_and_its_address_in_the_dashboard() -> None:
@@ -214,7 +213,7 @@ def test_a_wrong_value_of_an_incident_is_rejected_at_its_place(field: str, value
     record = payload(INCIDENT)
     record["data"][field] = value
 
-    assert rejection(record).pointer == f"/data/{field}"
+    assert rejection("samsara", record).pointer == f"/data/{field}"
 
 
 def test_an_alert_of_payload_1_names_its_device_as_a_vehicle() -> None:
@@ -267,7 +266,7 @@ def test_an_alert_of_payload_1_without_device_goes_by_its_driver_or_its_event() 
 
 @pytest.mark.parametrize("value", [None, "1795010650500", 1795010650.5, True, -1, 10**40])
 def test_milliseconds_that_are_none_are_rejected(value: Any) -> None:
-    assert rejection(LEGACY | {"eventMs": value}).pointer == "/eventMs"
+    assert rejection("samsara", LEGACY | {"eventMs": value}).pointer == "/eventMs"
 
 
 def test_the_order_of_the_keys_is_no_content() -> None:

@@ -3,10 +3,8 @@
 from typing import Final
 
 import pytest
-from tests.unit.sources.payloads import Json, entities, facts, mapped, payload, text, utc
+from tests.unit.sources.payloads import entities, event, facts, mapped, payload, rejection, text, utc
 
-from apex_memory.domain.bundles import Bundle
-from apex_memory.domain.errors import RecordRejected
 from apex_memory.pipeline.sources.samsara.envelope import (
     ADDRESSES,
     ALERT,
@@ -21,17 +19,6 @@ SUBMITTED: Final = "samsara/05_document_submitted_very_long"
 TRUCK: Final = "281474994676286"
 ZOE: Final = "samsara:45646"
 DOCK: Final = "samsara:494123"
-
-
-def event(type_: str, data: object, **more: object) -> Bundle:
-    envelope = {"eventId": "e1", "eventTime": "2026-11-18T14:00:00Z", "eventType": type_, "data": data}
-    return mapped("samsara", {**envelope, **more})
-
-
-def rejection(record: Json) -> RecordRejected:
-    with pytest.raises(RecordRejected) as caught:
-        mapped("samsara", record)
-    return caught.value
 
 
 def test_an_address_is_an_item_of_its_own() -> None:
@@ -85,7 +72,7 @@ def test_an_address_that_cannot_be_read_is_rejected_at_its_place(address: object
     record = payload(ADDRESS)
     record["data"]["address"] = address
 
-    assert rejection(record).pointer == pointer
+    assert rejection("samsara", record).pointer == pointer
 
 
 def test_a_document_is_an_item_with_its_notes_whole() -> None:
@@ -154,7 +141,7 @@ def test_a_trailer_is_a_vehicle() -> None:
 
 @pytest.mark.parametrize("type_", ["AddressEntry", "TireBurst", "alertincident", 5, ["Alert"]])
 def test_an_event_of_a_type_that_no_rule_maps_is_rejected(type_: object) -> None:
-    rejected = rejection(payload(INCIDENT) | {"eventType": type_})
+    rejected = rejection("samsara", payload(INCIDENT) | {"eventType": type_})
 
     assert (rejected.pointer, rejected.problem) == ("/eventType", "of a type that no rule maps")
 
@@ -162,15 +149,15 @@ def test_an_event_of_a_type_that_no_rule_maps_is_rejected(type_: object) -> None
 def test_a_test_message_is_nothing_to_remember() -> None:
     ping = {"eventId": "p1", "eventMs": 1795010650500, "eventType": "Ping", "event": {"text": "Ping"}}
 
-    assert rejection(ping).problem == "a test message: there is nothing to remember"
+    assert rejection("samsara", ping).problem == "a test message: there is nothing to remember"
 
 
 @pytest.mark.parametrize(("field", "value"), [("eventId", None), ("eventId", 7), ("eventTime", "now")])
 def test_a_wrong_envelope_is_rejected_at_its_field(field: str, value: object) -> None:
-    assert rejection(payload(INCIDENT) | {field: value}).pointer == f"/{field}"
+    assert rejection("samsara", payload(INCIDENT) | {field: value}).pointer == f"/{field}"
 
 
 def test_a_webhook_without_data_is_rejected() -> None:
     record = {key: value for key, value in payload(INCIDENT).items() if key != "data"}
 
-    assert rejection(record).pointer == "/data"
+    assert rejection("samsara", record).pointer == "/data"

@@ -3,10 +3,22 @@
 from typing import Final
 
 import pytest
-from tests.unit.sources.payloads import RECEIVED, Json, entities, facts, mapped, payload, since, text, utc
+from tests.unit.sources.payloads import (
+    RECEIVED,
+    Json,
+    code,
+    entities,
+    facts,
+    history,
+    mapped,
+    payload,
+    rejection,
+    since,
+    text,
+    utc,
+)
 
 from apex_memory.domain.bundles import Bundle
-from apex_memory.domain.errors import RecordRejected
 from apex_memory.pipeline.sources.turvo.full import MAX_HISTORY
 from apex_memory.pipeline.sources.turvo.statuses import WORDS
 
@@ -20,20 +32,6 @@ def full(**details: object) -> Bundle:
     record = payload(FULL)
     record["details"] |= details
     return mapped("turvo", record)
-
-
-def code(key: object, value: str | None = None) -> Json:
-    return {"code": {"key": key, "value": value}}
-
-
-def history(*rows: tuple[str, str]) -> list[Json]:
-    return [{"code": {"key": key}, "lastUpdatedOn": at} for key, at in rows]
-
-
-def rejection(record: Json) -> RecordRejected:
-    with pytest.raises(RecordRejected) as caught:
-        mapped("turvo", record)
-    return caught.value
 
 
 def test_a_full_shipment_is_the_shipments_own_item_by_its_number() -> None:
@@ -220,4 +218,4 @@ def test_a_shipment_that_cannot_be_read_is_rejected_at_its_place(changes: Json, 
     record = payload(FULL)
     record["details"] |= changes
 
-    assert rejection(record).pointer == pointer
+    assert rejection("turvo", record).pointer == pointer

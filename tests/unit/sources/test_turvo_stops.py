@@ -3,10 +3,9 @@
 from typing import Any, Final
 
 import pytest
-from tests.unit.sources.payloads import Json, facts, mapped, payload, text
+from tests.unit.sources.payloads import Json, facts, mapped, payload, rejection, text
 
 from apex_memory.domain.bundles import Bundle
-from apex_memory.domain.errors import RecordRejected
 from apex_memory.pipeline.sources.turvo.stops import MAX_PURCHASE_ORDERS
 
 FULL: Final = "turvo/03_shipment_detail_multi_stop_very_long"
@@ -21,12 +20,6 @@ def full(**details: object) -> Bundle:
 
 def stop(sequence: object, city: str, **more: object) -> Json:
     return {"sequence": sequence, "address": {"city": city}, **more}
-
-
-def rejection(record: Json) -> RecordRejected:
-    with pytest.raises(RecordRejected) as caught:
-        mapped("turvo", record)
-    return caught.value
 
 
 def test_rows_that_are_marked_deleted_are_nowhere() -> None:
@@ -54,7 +47,7 @@ def test_what_is_wrong_beside_a_deleted_row_is_still_found_at_its_place() -> Non
     record = payload(FULL)
     record["details"]["carrierOrder"][1]["carrier"]["name"] = 5
 
-    assert rejection(record).pointer == "/details/carrierOrder/1/carrier/name"
+    assert rejection("turvo", record).pointer == "/details/carrierOrder/1/carrier/name"
 
 
 def test_a_deleted_row_may_be_of_any_shape() -> None:

@@ -3,10 +3,22 @@
 from typing import Final
 
 import pytest
-from tests.unit.sources.payloads import RECEIVED, Json, entities, facts, mapped, payload, since, text, utc
+from tests.unit.sources.payloads import (
+    RECEIVED,
+    Json,
+    code,
+    entities,
+    facts,
+    history,
+    mapped,
+    payload,
+    rejection,
+    since,
+    text,
+    utc,
+)
 
 from apex_memory.domain.bundles import Bundle
-from apex_memory.domain.errors import RecordRejected
 from apex_memory.domain.ids import item_id
 
 WEBHOOK: Final = "turvo/01_webhook_status_update_en_route"
@@ -27,20 +39,6 @@ def full(**details: object) -> Bundle:
 def joined(details: Json, **event: object) -> Bundle:
     """The webhook with the shipment that was fetched for it."""
     return mapped("turvo", payload(WEBHOOK) | event | {"details": {"id": 1000324868, **details}})
-
-
-def code(key: object, value: str | None = None) -> Json:
-    return {"code": {"key": key, "value": value}}
-
-
-def history(*rows: tuple[str, str]) -> list[Json]:
-    return [{"code": {"key": key}, "lastUpdatedOn": at} for key, at in rows]
-
-
-def rejection(record: Json) -> RecordRejected:
-    with pytest.raises(RecordRejected) as caught:
-        mapped("turvo", record)
-    return caught.value
 
 
 def test_a_webhook_alone_is_an_item_of_its_own_with_a_claim_about_the_shipment() -> None:
@@ -212,7 +210,7 @@ def test_an_entry_without_a_time_was_seen_when_it_came() -> None:
 
 
 def test_a_whole_page_is_rejected_with_what_to_send() -> None:
-    assert str(rejection(payload(PAGE))) == (
+    assert str(rejection("turvo", payload(PAGE))) == (
         "turvo record, at /details/shipments: a page: expected one of its entries"
     )
 
@@ -234,4 +232,4 @@ def test_a_whole_page_is_rejected_with_what_to_send() -> None:
     ],
 )
 def test_a_webhook_that_cannot_be_read_is_rejected_at_its_place(changes: Json, pointer: str) -> None:
-    assert rejection(payload(WEBHOOK) | changes).pointer == pointer
+    assert rejection("turvo", payload(WEBHOOK) | changes).pointer == pointer

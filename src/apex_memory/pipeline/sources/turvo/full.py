@@ -111,13 +111,7 @@ def _drivers(shipment: _Full) -> Iterator[Mention]:
 def _sentence(
     shipment: _Full, statuses: Sequence[tuple[Status, datetime | None]], stops: Sequence[Stop]
 ) -> str:
-    words = f"Shipment {shipment.itself().name}"
-    if shipment.custom_id:
-        words += f" (Turvo {shipment.id})"
-    if customers := shipment.customers():
-        words += f" for {', '.join(customers)}"
-    if carriers := shipment.carriers():
-        words += f" with {', '.join(carriers)}"
+    words = shipment.introduced()
     if statuses:
         words += f" is {max(statuses, key=_began)[0].spoken}"
     start, end = ends(stops, shipment.lane)

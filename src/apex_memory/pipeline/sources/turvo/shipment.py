@@ -83,6 +83,17 @@ class Shipment(CamelShape):
         key = self.custom_id or self.id
         return Mention(entity=EntityRef(type="shipment", key=key), name=key)
 
+    def introduced(self) -> str:
+        """How a sentence about it begins: what it is called, whose it is and who carries it."""
+        words = f"Shipment {self.itself().name}"
+        if self.custom_id:
+            words += f" (Turvo {self.id})"
+        if customers := self.customers():
+            words += f" for {', '.join(customers)}"
+        if carriers := self.carriers():
+            words += f" with {', '.join(carriers)}"
+        return words
+
     def number(self) -> Mention:
         return Mention(entity=EntityRef(type="shipment", key=self.id), name=self.id)
 

@@ -126,13 +126,7 @@ def map_listed(record: Mapping[str, object], *, received_at: datetime) -> Bundle
 
 
 def _sentence(listed: _Listed, status: Status | None) -> str:
-    words = f"Shipment {listed.itself().name}"
-    if listed.custom_id:
-        words += f" (Turvo {listed.id})"
-    if customers := listed.customers():
-        words += f" for {', '.join(customers)}"
-    if carriers := listed.carriers():
-        words += f" with {', '.join(carriers)}"
+    words = listed.introduced()
     if status:
         words += f" is {status.spoken}"
     if listed.updated:
