@@ -43,6 +43,18 @@ async def test_a_new_key_seals_and_the_old_one_still_opens(database: Database, t
         await PostgresEndpoints(database, Seal(old)).opened(made.endpoint_id)
 
 
+async def test_after_the_key_was_lost_a_rotation_without_overlap_opens_the_endpoint_again(
+    database: Database, tenant: str
+) -> None:
+    made = an_endpoint()
+    await PostgresEndpoints(database, Seal(new_key())).create(tenant, made, secret="sealed and lost")
+
+    endpoints = PostgresEndpoints(database, Seal(new_key()))
+    await endpoints.rotate(tenant, made.endpoint_id, secret="the new secret", overlap_s=0)
+
+    assert await live(endpoints, made.endpoint_id) == ["the new secret"]
+
+
 async def test_without_a_key_no_secret_is_taken(database: Database, tenant: str) -> None:
     endpoints = PostgresEndpoints(database, Seal(None))
 

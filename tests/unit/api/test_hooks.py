@@ -8,6 +8,7 @@ import pytest
 from tests.unit.api.world import MAX_RECORD_BYTES, SHIPMENT, World, pointers, problem
 from tests.unit.hooks.senders import samsara
 
+from apex_memory.domain.errors import SettingMissing
 from apex_memory.domain.ledger import Outcome
 
 ALERT = (
@@ -128,6 +129,24 @@ async def test_a_rotated_secret_and_the_one_before_are_good_side_by_side(world: 
     assert new["secret"] != old["secret"]
     assert [answer.status_code for answer in both] == [202, 200]
     assert [answer.status_code for answer in after] == [401, 401]
+
+
+async def test_an_endpoint_whose_key_was_lost_gets_a_new_secret(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = await made(world.alice)
+    of = f"/v1/endpoints/{endpoint['endpoint']['endpoint_id']}"
+
+    async def unopened(_endpoint_id: str) -> None:
+        raise SettingMissing(["APEX_SECRETS_KEY: another key"], env_file="apex.env")
+
+    with monkeypatch.context() as lost:
+        lost.setattr(world.app.state.memory.endpoints, "opened", unopened)
+        problem(await deliver(world, endpoint), 503)
+        rotated = await world.alice.post(f"{of}/rotate", json={"overlap_s": 0})
+
+    assert rotated.status_code == 200
+    assert (await deliver(world, endpoint, secret=rotated.json()["secret"])).status_code == 202
 
 
 async def test_a_senders_own_secret_is_used(world: World) -> None:
