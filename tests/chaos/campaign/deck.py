@@ -34,12 +34,22 @@ class Deck:
         hand = [self._next()]
         if hand[0].name in alone:
             return hand
-        postponed: list[Cell] = []
-        while len(hand) < most and len(postponed) < _LOOK_AHEAD:
-            cell = self._next()
-            (hand if _fits(cell, hand) else postponed).append(cell)
-        self._held = postponed + self._held
+        while len(hand) < most and (cell := self.beside(hand)):
+            hand.append(cell)
         return hand
+
+    def beside(self, busy: Sequence[Cell]) -> Cell | None:
+        """One that may happen while those of `busy` do; None: none of the next."""
+        postponed: list[Cell] = []
+        found: Cell | None = None
+        while found is None and len(postponed) < _LOOK_AHEAD:
+            cell = self._next()
+            if _fits(cell, busy):
+                found = cell
+            else:
+                postponed.append(cell)
+        self._held = postponed + self._held
+        return found
 
     def _next(self) -> Cell:
         if self._held:

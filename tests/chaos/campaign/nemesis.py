@@ -29,8 +29,14 @@ WHOLE_PATIENCE_S: Final = 15.0
 BREATH_S: Final = 1.5
 #: Faults of one hand begin within this time: short ones come and go while a long one lasts.
 _STAGGER_S: Final = 4.0
+#: Faults of one hand, those included that follow others while a heavy one lasts.
+_MOST: Final = 12
 _LOOK_S: Final = 0.02
 _PROBE_EVERY_S: Final = 0.1
+
+
+#: What happened, when by the clock on the wall and by the monotonic one, and for how many seconds.
+_Happened = tuple[Cell, float, int, float]
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,7 @@ class Nemesis:
         """One hand. A fault that found nothing to act on is not counted."""
         hand = self._deck.hand(min(most, self._chance.choice(HANDS)), alone=_TIMED)
         alone = len(hand) == 1 and (self._whole or await self.recovered(WHOLE_PATIENCE_S) is not None)
-        happened = [done for done in await asyncio.gather(*map(self._one, hand)) if done]
-        self.skipped += len(hand) - len(happened)
+        happened = await self._all_of(hand, most=min(most, _MOST))
         if not happened:
             return
         recovered_s = await self.recovered(RECOVERY_PATIENCE_S if alone else BREATH_S)
@@ -104,7 +109,25 @@ class Nemesis:
             file.writelines(orjson.dumps(asdict(done)) + b"\n" for done in told)
         on_done(told)
 
-    async def _one(self, cell: Cell) -> tuple[Cell, float, int, float] | None:
+    async def _all_of(self, hand: Sequence[Cell], *, most: int) -> list[_Happened]:
+        """What is heavy lasts: while it does, short ones follow each other beside it, up to `most` in all."""
+        busy = {asyncio.ensure_future(self._one(cell)): cell for cell in hand}
+        begun, happened = len(hand), list[_Happened]()
+        while busy:
+            ended, _ = await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                del busy[task]
+                if (one := task.result()) is None:
+                    self.skipped += 1
+                else:
+                    happened.append(one)
+            lasting = any(cell.heavy for cell in busy.values())
+            if lasting and len(hand) > 1 and begun < most and (cell := self._deck.beside([*busy.values()])):
+                busy[asyncio.ensure_future(self._one(cell))] = cell
+                begun += 1
+        return happened
+
+    async def _one(self, cell: Cell) -> _Happened | None:
         await asyncio.sleep(self._chance.uniform(0, _STAGGER_S))
         begun, at_ns = time.time(), time.monotonic_ns()
         self._warden.begin(cell.target)
