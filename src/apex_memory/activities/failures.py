@@ -56,5 +56,6 @@ async def _beat(every: timedelta | None) -> None:
     if every is None:
         return
     while True:
-        activity.heartbeat()
+        # Not at once: that it began, the server knows, and each beat is a write of its own.
         await asyncio.sleep(every.total_seconds())
+        activity.heartbeat()

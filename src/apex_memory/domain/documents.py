@@ -35,7 +35,10 @@ class ParsedDocument(Value):
 
 
 class Passage(Value):
-    """A piece of text that is embedded and cited as one: `start` and `end` are offsets into the document."""
+    """A piece of text that is embedded and cited as one: `start` and `end` are offsets into the document.
+
+    worded: so many characters of it are sentences, the rest lists a record's fields. None: all of them are.
+    """
 
     ordinal: int
     text: str
@@ -43,3 +46,4 @@ class Passage(Value):
     start: int
     end: int
     page: int | None = None
+    worded: int | None = None

@@ -1,7 +1,7 @@
 """The graph store over the real service, held to the contracts."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, LiteralString, cast
@@ -14,10 +14,11 @@ from tests.contracts.projection_contract import ProjectionContract
 from tests.contracts.store_contract import StoreContract, versions_of
 from tests.contracts.writes import fresh_tenant, message, write_of
 
-from apex_memory.pipeline.stores.neo4j import Neo4jStore, open_neo4j, statements
-from apex_memory.pipeline.stores.neo4j.rows import entity_rows, relation_rows, version_rows
+from apex_memory.domain.bundles import VersionedBundle
+from apex_memory.pipeline.stores.neo4j import Neo4jStore, open_neo4j, rows, statements
+from apex_memory.pipeline.stores.neo4j.rows import version_rows
 from apex_memory.pipeline.stores.neo4j.transactions import EntityVanished
-from apex_memory.pipeline.stores.neo4j.writing import create, delete_orphans, delete_parts, run
+from apex_memory.pipeline.stores.neo4j.writing import delete_orphans, delete_parts, fill
 from apex_memory.ports import Projection, Store
 from apex_memory.settings import Settings
 
@@ -25,14 +26,11 @@ pytestmark = pytest.mark.integration
 
 Plan = Mapping[str, Any]
 STATEMENTS = (
-    "MERGE_EPISODES",
+    "CLEAR",
     "DELETE_PARTS",
     "DELETE_EPISODES",
     "DELETE_ORPHANS",
-    "MERGE_ENTITIES",
-    "CREATE_MENTIONS",
-    "CREATE_RELATIONS",
-    "CREATE_STATEMENTS",
+    "FILL",
     "READ_BACK",
     "SAID",
     "VERSIONS",
@@ -103,8 +101,8 @@ async def test_two_discards_at_once_of_the_last_versions_that_name_an_entity_rem
     await graph.prepare(writes)
 
     async with transaction_of(driver) as first, transaction_of(driver) as second:
-        left = await delete_parts(tenant, version_rows([writes[0].ref]), first)
-        assert await delete_parts(tenant, version_rows([writes[1].ref]), second)
+        left = await delete_parts(statements.DELETE_PARTS, tenant, version_rows([writes[0].ref]), first)
+        assert await delete_parts(statements.DELETE_PARTS, tenant, version_rows([writes[1].ref]), second)
         await delete_orphans(tenant, left, first)
         removal = asyncio.create_task(delete_orphans(tenant, left, second))
         # It must wait for the first one's commit; if it does not, it is done, and wrong, well before that.
@@ -116,20 +114,19 @@ async def test_two_discards_at_once_of_the_last_versions_that_name_an_entity_rem
     assert await shared_entities_of(driver, tenant) == 0
 
 
-async def test_an_entity_that_is_removed_while_it_is_being_used_fails_that_attempt(
-    driver: AsyncDriver, graph: Graph
+async def test_an_entity_that_is_gone_when_it_is_used_fails_that_attempt(
+    driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What another transaction removes between the MERGE and its use is matched by nothing, in silence."""
     tenant = fresh_tenant()
-    leaving, coming = (write_of(tenant, message(f"msg-{n}")) for n in range(2))
-    await graph.prepare([leaving])
+    monkeypatch.setattr(rows, "entity_rows", _none)
     async with transaction_of(driver) as transaction:
-        rows = entity_rows([coming])
-        await run(statements.MERGE_ENTITIES, transaction, tenant=tenant, rows=rows)
-
-        await graph.discard(tenant, [leaving.ref])
-
         with pytest.raises(EntityVanished):
-            await create(statements.CREATE_RELATIONS, relation_rows([coming]), tenant, transaction)
+            await fill(tenant, [write_of(tenant, message())], transaction)
+
+
+def _none(_writes: Sequence[VersionedBundle]) -> list[rows.Row]:
+    return []
 
 
 @asynccontextmanager

@@ -59,15 +59,7 @@ AWAIT_INDEXES: Final = "CALL db.awaitIndexes(60)"
 
 PING: Final = "RETURN 1"
 
-# Comes first in a write, and locks: of two writers of one version the later one waits, and then replaces.
-MERGE_EPISODES: Final = """
-UNWIND $versions AS v
-MERGE (p:Episode {tenant_id: $tenant, item_id: v.item_id, version: v.version})
-SET p.version = p.version
-"""
-
-DELETE_PARTS: Final = """
-UNWIND $versions AS v
+_PARTS: Final = """
 CALL (v) {
     MATCH (subject:Entity)-[r:RELATES_TO]->(object:Entity)
     USING INDEX SEEK r:RELATES_TO(tenant_id, item_id, version)
@@ -84,6 +76,18 @@ WITH said_of
 UNWIND said_of AS entity_id
 RETURN DISTINCT entity_id
 """
+
+DELETE_PARTS: Final = "UNWIND $versions AS v" + _PARTS
+
+# Comes first in a write, and locks: of two writers of one version the later one waits, and then replaces.
+CLEAR: Final = (
+    """
+UNWIND $versions AS v
+MERGE (p:Episode {tenant_id: $tenant, item_id: v.item_id, version: v.version})
+SET p.version = p.version
+WITH v"""
+    + _PARTS
+)
 
 DELETE_EPISODES: Final = """
 UNWIND $versions AS v
@@ -105,47 +109,48 @@ WHERE NOT EXISTS { (e)--() }
 DELETE e
 """
 
-MERGE_ENTITIES: Final = """
-UNWIND $rows AS row
-MERGE (e:Entity {tenant_id: $tenant, entity_id: row.entity_id})
-ON CREATE SET e.type = row.type, e.key = row.key
-"""
-
-CREATE_MENTIONS: Final = """
-UNWIND $rows AS row
-MATCH (p:Episode {tenant_id: $tenant, item_id: row.item_id, version: row.version})
-USING INDEX SEEK p:Episode(tenant_id, item_id, version)
-MATCH (e:Entity {tenant_id: $tenant, entity_id: row.entity_id})
-USING INDEX SEEK e:Entity(tenant_id, entity_id)
-CREATE (p)-[:MENTIONS {
-    tenant_id: $tenant, item_id: row.item_id, version: row.version, mention_id: row.mention_id, name: row.name
-}]->(e)
-"""
-
-CREATE_RELATIONS: Final = """
-UNWIND $rows AS row
-MATCH (subject:Entity {tenant_id: $tenant, entity_id: row.subject_id})
-USING INDEX SEEK subject:Entity(tenant_id, entity_id)
-MATCH (object:Entity {tenant_id: $tenant, entity_id: row.object_id})
-USING INDEX SEEK object:Entity(tenant_id, entity_id)
-CREATE (subject)-[:RELATES_TO {
-    tenant_id: $tenant, item_id: row.item_id, version: row.version, claim_id: row.claim_id,
-    predicate: row.predicate, fact: row.fact, valid_from: row.valid_from, valid_to: row.valid_to,
-    confidence: row.confidence
-}]->(object)
-"""
-
-CREATE_STATEMENTS: Final = """
-UNWIND $rows AS row
-MATCH (p:Episode {tenant_id: $tenant, item_id: row.item_id, version: row.version})
-USING INDEX SEEK p:Episode(tenant_id, item_id, version)
-MATCH (subject:Entity {tenant_id: $tenant, entity_id: row.subject_id})
-USING INDEX SEEK subject:Entity(tenant_id, entity_id)
-CREATE (p)-[:STATES {
-    tenant_id: $tenant, item_id: row.item_id, version: row.version, claim_id: row.claim_id,
-    predicate: row.predicate, value: row.value, fact: row.fact, valid_from: row.valid_from,
-    valid_to: row.valid_to, confidence: row.confidence
-}]->(subject)
+# One statement, for each costs a journey there and back.
+FILL: Final = """
+CALL () {
+    UNWIND $entities AS row
+    MERGE (e:Entity {tenant_id: $tenant, entity_id: row.entity_id})
+    ON CREATE SET e.type = row.type, e.key = row.key
+}
+CALL () {
+    UNWIND $mentions AS row
+    MATCH (p:Episode {tenant_id: $tenant, item_id: row.item_id, version: row.version})
+    USING INDEX SEEK p:Episode(tenant_id, item_id, version)
+    MATCH (e:Entity {tenant_id: $tenant, entity_id: row.entity_id})
+    USING INDEX SEEK e:Entity(tenant_id, entity_id)
+    CREATE (p)-[:MENTIONS {
+        tenant_id: $tenant, item_id: row.item_id, version: row.version,
+        mention_id: row.mention_id, name: row.name
+    }]->(e)
+}
+CALL () {
+    UNWIND $relations AS row
+    MATCH (subject:Entity {tenant_id: $tenant, entity_id: row.subject_id})
+    USING INDEX SEEK subject:Entity(tenant_id, entity_id)
+    MATCH (object:Entity {tenant_id: $tenant, entity_id: row.object_id})
+    USING INDEX SEEK object:Entity(tenant_id, entity_id)
+    CREATE (subject)-[:RELATES_TO {
+        tenant_id: $tenant, item_id: row.item_id, version: row.version, claim_id: row.claim_id,
+        predicate: row.predicate, fact: row.fact, valid_from: row.valid_from, valid_to: row.valid_to,
+        confidence: row.confidence
+    }]->(object)
+}
+CALL () {
+    UNWIND $statements AS row
+    MATCH (p:Episode {tenant_id: $tenant, item_id: row.item_id, version: row.version})
+    USING INDEX SEEK p:Episode(tenant_id, item_id, version)
+    MATCH (subject:Entity {tenant_id: $tenant, entity_id: row.subject_id})
+    USING INDEX SEEK subject:Entity(tenant_id, entity_id)
+    CREATE (p)-[:STATES {
+        tenant_id: $tenant, item_id: row.item_id, version: row.version, claim_id: row.claim_id,
+        predicate: row.predicate, value: row.value, fact: row.fact, valid_from: row.valid_from,
+        valid_to: row.valid_to, confidence: row.confidence
+    }]->(subject)
+}
 """
 
 READ_BACK: Final = """
