@@ -1,26 +1,26 @@
 """Inbox rows and requests to forget in, started workflows out; committed versions in, warmed caches out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 import structlog
 from temporalio.client import Client
-from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 
 from apex_memory.bootstrap.clients import connect_temporal
+from apex_memory.bootstrap.feeding import Feeder
+from apex_memory.bootstrap.starting import fair, start_batch, started_once
 from apex_memory.database import Listener, open_database, open_listener
 from apex_memory.domain import ids
 from apex_memory.domain.errors import ItemNotFound, StoreUnavailable, TransientError
 from apex_memory.domain.forgetting import ForgetItem, Forgetting
-from apex_memory.domain.ledger import Announcement, Batch
-from apex_memory.domain.messages import IngestBatch
+from apex_memory.domain.ledger import Announcement
 from apex_memory.domain.queues import Queue
 from apex_memory.failpoints import with_failpoints
 from apex_memory.observability import configure_logging
+from apex_memory.pipeline.intake.feeds import PostgresFeeds
 from apex_memory.pipeline.intake.inbox import PostgresInbox
 from apex_memory.pipeline.intake.outbox import PostgresOutbox
 from apex_memory.pipeline.ledger.forgettings import PostgresForgettings
@@ -30,15 +30,13 @@ from apex_memory.pipeline.stores.registry import open_cache
 from apex_memory.ports import Archive, Forgettings, Inbox, Outbox
 from apex_memory.process import beside, termination
 from apex_memory.settings import Settings
-from apex_memory.workflows.attributes import ITEM_ID, SOURCE, STAGE, TENANT_ID, Stage
+from apex_memory.workflows.attributes import ITEM_ID, STAGE, TENANT_ID, Stage
 from apex_memory.workflows.forget import ForgetWorkflow
-from apex_memory.workflows.registry import WORKFLOW_OF
 
 #: Notifications are lost while a listener reconnects: look again this often, found nothing or not.
 _LOOK_AGAIN_S: Final = 1.0
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 _ANNOUNCEMENTS: Final = 100
-_FAIRNESS_KEY_LENGTH: Final = 64
 
 log = structlog.get_logger()
 
@@ -73,6 +71,7 @@ async def relaying(
             queue_prefix=settings.queue_prefix,
             batch_size=settings.relay_batch_size,
             in_flight=settings.relay_in_flight,
+            at_once=settings.relay_at_once,
         )
         courier = Courier(
             outbox=with_failpoints("outbox", PostgresOutbox(database), settings.failpoints),
@@ -86,6 +85,12 @@ async def relaying(
             queue_prefix=settings.queue_prefix,
             zombie_window_s=settings.zombie_window_s,
         )
+        wishes = await stack.enter_async_context(open_listener(settings.postgres_url, "apex_feed"))
+        feeder = Feeder(
+            feeds=with_failpoints("feeds", PostgresFeeds(database), settings.failpoints),
+            temporal=with_failpoints("temporal", temporal, settings.failpoints),
+            queue_prefix=settings.queue_prefix,
+        )
         log.info("relay.ready", queue_prefix=settings.queue_prefix)
         yield [
             await stack.enter_async_context(beside(repeat(step, listener, name=name), name=name))
@@ -93,6 +98,7 @@ async def relaying(
                 ("inbox", relay.step, arrivals),
                 ("outbox", courier.step, commits),
                 ("forget", forgetter.step, requests),
+                ("feed", feeder.step, wishes),
             )
         ]
 
@@ -101,40 +107,34 @@ class Relay:
     """Starts one workflow a batch. Any number of relays may run: a batch is claimed by one, started once."""
 
     def __init__(
-        self, *, inbox: Inbox, temporal: Client, queue_prefix: str, batch_size: int, in_flight: int
+        self,
+        *,
+        inbox: Inbox,
+        temporal: Client,
+        queue_prefix: str,
+        batch_size: int,
+        in_flight: int,
+        at_once: int,
     ) -> None:
         self._inbox = inbox
         self._temporal = temporal
-        self._queue = Queue.WORKFLOWS.named(queue_prefix)
+        self._queue_prefix = queue_prefix
         self._batch_size = batch_size
         self._in_flight = in_flight
+        self._at_once = at_once
 
     async def step(self) -> bool:
         """Claim and start one batch; False: there was none."""
-        batch = await self._inbox.claim(batch_size=self._batch_size, in_flight=self._in_flight)
+        batch = await self._inbox.claim(
+            batch_size=self._batch_size, in_flight=self._in_flight, at_once=self._at_once
+        )
         if batch is None:
             return False
         # Claimed and not started is mended by any relay: the id is the batch's, so it starts once.
-        workflow_id = await self._start(batch)
+        workflow_id = await start_batch(self._temporal, batch, queue_prefix=self._queue_prefix)
         await self._inbox.started(batch, workflow_id=workflow_id)
         log.info("batch.started", tenant_id=batch.tenant_id, workflow_id=workflow_id, size=batch.size)
         return True
-
-    async def _start(self, batch: Batch) -> str:
-        workflow_id = ids.ingestion_workflow_id(batch.tenant_id, batch.source, batch.label, batch.batch_id)
-        with _started_once():
-            await self._temporal.start_workflow(
-                WORKFLOW_OF[batch.kind].__name__,
-                IngestBatch(**batch.model_dump()),
-                id=workflow_id,
-                task_queue=self._queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                search_attributes=_attributes(batch),
-                # One tenant's flood does not hold up the others' activities either.
-                priority=Priority(fairness_key=batch.tenant_id[:_FAIRNESS_KEY_LENGTH]),
-                static_summary=f"{batch.source}: {batch.label}"[: ids.LABEL_LENGTH],
-            )
-        return workflow_id
 
 
 class Forgetter:
@@ -166,7 +166,7 @@ class Forgetter:
             SearchAttributePair(ITEM_ID, str(forgetting.item_id)),
             SearchAttributePair(STAGE, Stage.ERASING),
         ]
-        with _started_once():
+        with started_once():
             await self._temporal.start_workflow(
                 ForgetWorkflow.__name__,
                 forget,
@@ -175,7 +175,7 @@ class Forgetter:
                 # One that was cancelled may be started again: whatever it does, it may do twice.
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 search_attributes=TypedSearchAttributes(attributes),
-                priority=Priority(fairness_key=tenant_id[:_FAIRNESS_KEY_LENGTH]),
+                priority=fair(tenant_id),
             )
         log.info("forgetting.started", tenant_id=tenant_id, workflow_id=workflow_id)
         return workflow_id
@@ -224,26 +224,3 @@ async def repeat(step: Callable[[], Awaitable[bool]], listener: Listener, *, nam
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await wakened.wait()
-
-
-@contextmanager
-def _started_once() -> Generator[None]:
-    """Who finds a workflow started already has what was wanted. Raises StoreUnavailable."""
-    try:
-        with suppress(WorkflowAlreadyStartedError):
-            yield
-    except RPCError as exc:
-        raise StoreUnavailable("temporal", str(exc)) from exc
-
-
-def _attributes(batch: Batch) -> TypedSearchAttributes:
-    pairs = [
-        SearchAttributePair(TENANT_ID, batch.tenant_id),
-        SearchAttributePair(SOURCE, batch.source),
-        SearchAttributePair(STAGE, Stage.STAGING),
-    ]
-    if batch.size == 1:
-        # The label of a single event is its item's external id.
-        item_id = ids.item_id(batch.tenant_id, batch.source, batch.label)
-        pairs.append(SearchAttributePair(ITEM_ID, str(item_id)))
-    return TypedSearchAttributes(pairs)

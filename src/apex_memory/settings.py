@@ -39,11 +39,17 @@ class Settings(BaseSettings):
     secrets_key: SecretStr | None = Field(
         default=None, description="Fernet keys with commas between; the first seals secrets, all open them"
     )
+    source_api_urls: str = Field(
+        default="", description="source=url with commas between: where else sources' own APIs may be asked"
+    )
 
     queue_prefix: str = "apex"
     staging_dir: Path = Field(default_factory=lambda: apex_home() / "data" / "staging")
     max_record_bytes: Annotated[int, Field(gt=0)] = 1 << 20
     max_document_bytes: Annotated[int, Field(gt=0)] = 64 << 20
+    rate_limit_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        default=1000.0, description="what a tenant, and a webhook endpoint, may send to one process; 0: all"
+    )
 
     openai_api_key: SecretStr | None = None
     openai_base_url: str = "https://api.openai.com/v1"
@@ -59,7 +65,13 @@ class Settings(BaseSettings):
         default=2.0, description="what one store gets to answer a reader, who then goes on without it"
     )
     relay_batch_size: Annotated[int, Field(gt=0)] = 200
-    relay_in_flight: Annotated[int, Field(gt=0)] = 8
+    relay_in_flight: Annotated[int, Field(gt=0)] = Field(
+        default=2,
+        description="batches of one tenant and source at a time; the next one grows meanwhile",
+    )
+    relay_at_once: Annotated[int, Field(gt=0)] = Field(
+        default=8, description="batches under way at a time, of all tenants; some four for each core"
+    )
     zombie_window_s: Annotated[float, Field(gt=0)] = Field(
         default=600.0, description="after this long, a writer that was taken for dead writes no more"
     )

@@ -62,6 +62,7 @@ class MachineRoom:
             parser_for=_no_parser,
             chunker=_NoChunker(),
             document_bundle=_no_document,
+            sources={},
         )
         upkeep = UpkeepActivities(
             ledger=self.ledger,

@@ -1,7 +1,7 @@
 """Inbox events in, staged records and parsed documents out; at the end the staging area is left clean."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, cast
 from uuid import UUID
@@ -15,6 +15,7 @@ from apex_memory.domain.documents import ParsedDocument, Passage
 from apex_memory.domain.errors import RecordRejected, StagedObjectMissing
 from apex_memory.domain.ledger import Conclusion, InboxEvent, Outcome
 from apex_memory.domain.messages import BatchFailed, IngestBatch, StagedBatch
+from apex_memory.domain.nesting import MAX_DEPTH, too_deep
 from apex_memory.domain.staged import (
     BUNDLES,
     FAILED,
@@ -27,7 +28,7 @@ from apex_memory.domain.staged import (
     dump_bundles,
     dump_records,
 )
-from apex_memory.ports import Chunker, Inbox, Parser, StagingArea
+from apex_memory.ports import Chunker, Inbox, Parser, Source, StagingArea
 
 ParserFor = Callable[[str, str], Parser]
 
@@ -60,26 +61,35 @@ class StageActivities:
         parser_for: ParserFor,
         chunker: Chunker,
         document_bundle: DocumentBundle,
+        sources: Mapping[str, Source],
     ) -> None:
         self._inbox = inbox
         self._staging = staging
         self._parser_for = parser_for
         self._chunker = chunker
         self._document_bundle = document_bundle
+        self._sources = sources
 
     @activity.defn
     async def fetch_structured_data_activity(self, batch: IngestBatch) -> StagedBatch:
-        """Read the batch's events as JSON objects; what is not one is quarantined and leaves the batch."""
+        """Read the batch's events as JSON objects, and count of how many something is to be fetched.
+
+        What is no such object, or names two things to fetch, is quarantined and leaves the batch.
+        """
         events = await self._inbox.events(batch.tenant_id, batch.batch_id)
+        source = self._sources.get(batch.source)
         records: list[StagedRecord] = []
         rejected: list[Conclusion] = []
+        wanted = 0
         for event in events:
             try:
-                records.append(_record(event))
+                record = _record(event)
+                wanted += source is not None and source.wanted(record.record) is not None
+                records.append(record)
             except RecordRejected as exc:
                 rejected.append(quarantined(event.event_id, exc))
         await self._inbox.conclude(batch.tenant_id, rejected)
-        staged = staged_batch(batch, items=len(records))
+        staged = staged_batch(batch, items=len(records)).model_copy(update={"wanted": wanted})
         await self._staging.write(f"{staged.key}/{RECORDS}", dump_records(records))
         log.info("records.staged", tenant_id=batch.tenant_id, records=len(records), rejected=len(rejected))
         return staged
@@ -160,6 +170,8 @@ def _record(event: InboxEvent) -> StagedRecord:
         raise RecordRejected(event.source, "", f"not JSON: {exc}") from exc
     if not isinstance(record, dict):
         raise RecordRejected(event.source, "", "expected a JSON object")
+    if too_deep(cast("object", record)):
+        raise RecordRejected(event.source, "", f"nested deeper than {MAX_DEPTH} levels")
     record = cast("dict[str, Any]", record)
     return StagedRecord(event_id=event.event_id, received_at=event.received_at, record=record)
 

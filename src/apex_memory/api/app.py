@@ -9,17 +9,21 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from apex_memory.api import (
+    connections,
     documents,
     endpoints,
     entities,
+    feeds,
     forgettings,
     health,
     hooks,
     ingestions,
+    mappings,
     records,
     search,
 )
 from apex_memory.api.errors import install_error_handlers
+from apex_memory.api.progress import Streams
 from apex_memory.api.state import Draining
 from apex_memory.api.tracing import RequestTracing
 from apex_memory.bootstrap.memory import Memory, open_memory
@@ -64,8 +68,12 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.draining = draining or Draining()
+    app.state.streams = Streams()
     app.add_middleware(RequestTracing)
     install_error_handlers(app)
     for module in (records, documents, hooks, endpoints, ingestions, search, entities, forgettings, health):
         app.include_router(module.router)
+    app.include_router(connections.router)
+    app.include_router(feeds.router)
+    app.include_router(mappings.router)
     return app

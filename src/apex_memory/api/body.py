@@ -18,6 +18,8 @@ from apex_memory.domain.value import Value
 _ValueT = TypeVar("_ValueT", bound=Value)
 
 _JSON_TYPES: Final = ("application/json", "+json")
+#: Of a declared length.
+_MAX_DIGITS: Final = 18
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ async def capped(request: Request, *, limit: int) -> AsyncGenerator[bytes, None]
         Refused: 413.
     """
     declared = request.headers.get("content-length", "")
-    size = int(declared) if declared.isdecimal() else 0
-    if size > limit:
+    # Python reads no number of thousands of digits: it raises ValueError.
+    if declared.isdecimal() and (len(declared) > _MAX_DIGITS or int(declared) > limit):
         raise too_large(limit)
     size = 0
     async for piece in request.stream():

@@ -13,9 +13,10 @@ _MEANING: Final = {
     401: "No API key, or none that is known; at a webhook, a delivery that does not prove itself.",
     404: "No such thing, or not this tenant's.",
     410: "The endpoint is disabled.",
-    409: "The snapshot that is demanded does not exist.",
+    409: "The snapshot that is demanded does not exist; or an endpoint cannot take anything in as it is.",
     413: "The body is too large.",
     415: "The body is of a kind that is not taken here.",
+    429: "More was sent than is taken from one sender; again after Retry-After.",
     422: "What was sent is not of the shape or meaning that is expected; `errors` says where.",
     503: "A store does not answer; repeat the request after Retry-After.",
 }

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from apex_memory.api.auth import Tenant
 from apex_memory.api.documented import problems
-from apex_memory.api.intake import IdempotencyKey, answer_for, dedupe_key
+from apex_memory.api.intake import WITHIN_ALLOWANCE, IdempotencyKey, answer_for, dedupe_key
 from apex_memory.api.models import IngestionAccepted
 from apex_memory.api.problems import Refused
 from apex_memory.api.state import OpenMemory
@@ -39,7 +39,8 @@ router = APIRouter(prefix="/v1/documents", tags=["intake"])
     "",
     operation_id="ingestDocument",
     status_code=HTTPStatus.ACCEPTED,
-    responses={200: {"model": IngestionAccepted}, **problems(400, 401, 413, 415, 422, 503)},
+    responses={200: {"model": IngestionAccepted}, **problems(400, 401, 413, 415, 422, 429, 503)},
+    dependencies=[WITHIN_ALLOWANCE],
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}},
 )
 async def ingest_document(

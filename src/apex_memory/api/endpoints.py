@@ -1,5 +1,6 @@
 """A tenant's wishes for its webhook endpoints in; endpoints, what came to them, and its replay out."""
 
+import time
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Final
@@ -16,6 +17,7 @@ from apex_memory.api.hook_models import (
     EndpointIn,
     EndpointList,
     EndpointMade,
+    PingKept,
     ReplayAccepted,
     ReplayIn,
     RotationIn,
@@ -24,7 +26,7 @@ from apex_memory.api.models import ProblemDetail
 from apex_memory.api.problems import Refused
 from apex_memory.api.state import OpenMemory
 from apex_memory.bootstrap.memory import Memory
-from apex_memory.domain.errors import DeliveryRefused, ItemNotFound
+from apex_memory.domain.errors import DeliveryRefused, ItemNotFound, RecordRejected
 from apex_memory.domain.hooks import Endpoint, HmacRule, Selection
 from apex_memory.pipeline.intake.schemes import HMAC, NAMES, new_endpoint_id, new_secret, usual_scheme
 from apex_memory.pipeline.intake.verification.hmac import hmac_scheme
@@ -55,7 +57,7 @@ async def create_endpoint(
     """A place for one sender to post to. Its URL and its secret go into the sender's settings."""
     wanted = body.value
     scheme = wanted.scheme or usual_scheme(wanted.source)
-    _check(wanted, scheme, memory)
+    await _check(wanted, scheme, tenant_id, memory)
     endpoint = Endpoint(
         endpoint_id=new_endpoint_id(),
         source=wanted.source,
@@ -113,6 +115,27 @@ async def enable_endpoint(tenant_id: Tenant, endpoint_id: str, memory: OpenMemor
     return await memory.endpoints.enable(tenant_id, endpoint_id, enabled=True)
 
 
+@router.post(
+    "/{endpoint_id}/ping", operation_id="pingEndpoint", responses=problems(401, 404, 409, 410, 422, 429, 503)
+)
+async def ping_endpoint(tenant_id: Tenant, endpoint_id: str, memory: OpenMemory) -> PingKept:
+    """Try it out: a test message, signed as its sender would, goes the way of every delivery.
+
+    It proves all but the network: the endpoint, its secret and its rule, the source, and that the inbox is
+    durable. Nothing is remembered of it; among the deliveries it stands as `unchanged`.
+    """
+    began = time.perf_counter()
+    try:
+        event_id = await memory.gateway.ping(tenant_id, endpoint_id, now=datetime.now(UTC))
+    except DeliveryRefused as exc:
+        # Not 401: it is the endpoint that is at fault, not who asks.
+        detail = f"This endpoint cannot take anything in: {exc.problem}. Rotate its secret, or make another."
+        raise Refused(HTTPStatus.CONFLICT, detail) from None
+    took_ms = round(1000 * (time.perf_counter() - began), 1)
+    log.info("endpoint.pinged", endpoint_id=endpoint_id, event_id=str(event_id), took_ms=took_ms)
+    return PingKept(event_id=event_id, took_ms=took_ms)
+
+
 @router.get(
     "/{endpoint_id}/deliveries", operation_id="listDeliveries", responses=problems(401, 404, 422, 503)
 )
@@ -158,11 +181,12 @@ async def replay_deliveries(
     return ReplayAccepted(replay_id=replay_id, taken=taken, at=datetime.now(UTC))
 
 
-def _check(wanted: EndpointIn, scheme: str, memory: Memory) -> None:
+async def _check(wanted: EndpointIn, scheme: str, tenant_id: str, memory: Memory) -> None:
     errors: list[ProblemDetail] = []
-    if wanted.source not in memory.sources:
-        known = ", ".join(sorted(memory.sources))
-        errors.append(ProblemDetail(detail=f"no such source; known are {known}", pointer="/source"))
+    try:
+        await memory.source_of(tenant_id, wanted.source)
+    except RecordRejected as exc:
+        errors.append(ProblemDetail(detail=exc.problem, pointer="/source"))
     if scheme not in NAMES:
         known = ", ".join(NAMES)
         errors.append(ProblemDetail(detail=f"no such scheme; known are {known}", pointer="/scheme"))

@@ -20,9 +20,9 @@ async def get_entity(
     tenant_id: Tenant,
     memory: OpenMemory,
     min_seq: Annotated[Seq | None, Query(description="answer no older than this commit")] = None,
-    limit: Annotated[int, Query(ge=1, le=100, description="of facts")] = 50,
+    limit: Annotated[int, Query(ge=1, le=100, description="of facts, and of each predicate's past")] = 50,
 ) -> Neighbourhood:
-    """An entity and the facts within two steps of it, nearest first."""
+    """An entity, how it stands and stood under any of its names, and the facts within two steps of it."""
     return await memory.retrieval.neighbourhood(tenant_id, entity_id, min_seq=min_seq, limit=limit)
 
 

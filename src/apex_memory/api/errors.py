@@ -1,5 +1,6 @@
 """Errors in, problem documents out: the one place that knows which status an error of the domain has."""
 
+import math
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from apex_memory.api.models import ProblemDetail
 from apex_memory.api.problems import Refused, parameter_errors, problem_response, unexpected
 from apex_memory.domain.errors import (
+    AllowanceSpent,
     ApexError,
     DeliveryRefused,
     DocumentRejected,
@@ -30,6 +32,8 @@ from apex_memory.domain.errors import (
 
 _RETRY_AFTER_S: Final = 1
 _TYPE_PREFIX: Final = "urn:apex-memory:problem:"
+#: draft-ietf-httpapi-ratelimit-headers, as are the headers of the same answer.
+_QUOTA_EXCEEDED: Final = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
 _STATUS: Final[Mapping[type[ApexError], HTTPStatus]] = {
     RecordRejected: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -43,6 +47,7 @@ _STATUS: Final[Mapping[type[ApexError], HTTPStatus]] = {
     # given to this tenant, and no waiting mends that.
     SnapshotBehind: HTTPStatus.CONFLICT,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    AllowanceSpent: HTTPStatus.TOO_MANY_REQUESTS,
     # Not 429: a provider limits us; the caller did nothing wrong.
     RateLimited: HTTPStatus.SERVICE_UNAVAILABLE,
     ProviderRefused: HTTPStatus.BAD_GATEWAY,
@@ -71,14 +76,16 @@ async def _on_apex_error(request: Request, exc: Exception) -> Response:
         return unexpected(request)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request.unavailable", error=type(exc).__name__, reason=str(exc))
+    policies = (exc.policy,) if isinstance(exc, AllowanceSpent) else ()
     words = re.findall(r"[A-Z][a-z]+", type(exc).__name__)
     return problem_response(
         request,
         status,
         _detail(exc),
-        type_=_TYPE_PREFIX + "-".join(words).lower(),
+        type_=_QUOTA_EXCEEDED if policies else _TYPE_PREFIX + "-".join(words).lower(),
         title=" ".join(words).capitalize(),
         errors=_errors(exc),
+        violated_policies=policies,
         headers=_headers(exc),
     )
 
@@ -122,9 +129,21 @@ def _headers(exc: ApexError) -> Mapping[str, str]:
     match exc:
         case RateLimited():
             return {"Retry-After": str(max(_RETRY_AFTER_S, round(exc.retry_after_s)))}
+        case AllowanceSpent():
+            return _quota(exc)
         case StoreUnavailable():
             return {"Retry-After": str(_RETRY_AFTER_S)}
         case DeliveryRefused():
             return {"WWW-Authenticate": 'Signature realm="apex"'}
         case _:
             return {}
+
+
+def _quota(exc: AllowanceSpent) -> Mapping[str, str]:
+    """Whole seconds, rounded up: who comes back then is not too early."""
+    again_s, window_s = math.ceil(exc.retry_after_s), math.ceil(exc.burst / exc.per_s)
+    return {
+        "Retry-After": str(max(_RETRY_AFTER_S, again_s)),
+        "RateLimit-Policy": f'"{exc.policy}";q={math.floor(exc.burst)};w={max(1, window_s)}',
+        "RateLimit": f'"{exc.policy}";r=0;t={max(_RETRY_AFTER_S, again_s)}',
+    }

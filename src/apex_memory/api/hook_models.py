@@ -32,7 +32,9 @@ class Challenge(Value):
 class EndpointIn(Value):
     """A new endpoint."""
 
-    source: Name = Field(description="whose records come here, such as samsara, turvo or frontapp")
+    source: Name = Field(
+        description="whose records come here: samsara, turvo, frontapp, or a name of your own"
+    )
     scheme: Name | None = Field(
         default=None, description="how deliveries prove themselves; default: as this source does"
     )
@@ -51,6 +53,13 @@ class EndpointMade(Value):
 
 class EndpointList(Value):
     endpoints: tuple[Endpoint, ...]
+
+
+class PingKept(Value):
+    """A test message went the whole way of a delivery, and is kept."""
+
+    event_id: UUID
+    took_ms: float = Field(description="from signing it until it was durable")
 
 
 class RotationIn(Value):

@@ -26,7 +26,10 @@ log = structlog.get_logger()
     "/{source}/{endpoint_id}",
     operation_id="receiveDelivery",
     status_code=HTTPStatus.ACCEPTED,
-    responses={200: {"model": DeliveryAccepted | Challenge}, **problems(401, 404, 410, 413, 415, 422, 503)},
+    responses={
+        200: {"model": DeliveryAccepted | Challenge},
+        **problems(401, 404, 410, 413, 415, 422, 429, 503),
+    },
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {}}}},
 )
 async def receive_delivery(

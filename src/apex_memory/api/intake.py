@@ -6,10 +6,12 @@ from typing import Annotated, Final
 from uuid import UUID
 
 import structlog
-from fastapi import Header, Response
+from fastapi import Depends, Header, Response
 
+from apex_memory.api.auth import Tenant
 from apex_memory.api.models import IngestionAccepted, ProblemDetail
 from apex_memory.api.problems import Refused
+from apex_memory.api.state import OpenMemory
 from apex_memory.domain.ledger import Accepted, InboxEvent
 
 #: Bare or as a structured string, "in quotes"; visible ASCII, as a header can carry it unchanged.
@@ -24,6 +26,14 @@ IdempotencyKey = Annotated[
         "once, whatever comes with it: repeat a request whose answer was lost under the same key."
     ),
 ]
+
+
+async def _within_allowance(tenant_id: Tenant, memory: OpenMemory) -> None:
+    """Before the body is read: what is too much costs a look at the key and no more."""
+    memory.allowances.tenants.spend(tenant_id)
+
+
+WITHIN_ALLOWANCE: Final = Depends(_within_allowance)
 
 
 def dedupe_key(given: str | None, *, event_id: UUID) -> str:

@@ -44,7 +44,7 @@ class RecordIn(Value):
         },
     )
 
-    source: Name = Field(description="who sends it, such as samsara, turvo or frontapp")
+    source: Name = Field(description="who sends it: samsara, turvo, frontapp, or a name of your own")
     record: dict[str, Any]
 
 
@@ -152,3 +152,6 @@ class Problem(BaseModel):
     instance: str | None = None
     request_id: str | None = None
     errors: tuple[ProblemDetail, ...] | None = None
+    violated_policies: tuple[str, ...] | None = Field(
+        default=None, alias="violated-policies", description="which limits were reached, with status 429"
+    )

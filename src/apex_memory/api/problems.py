@@ -39,6 +39,7 @@ def problem_response(
     type_: str = "about:blank",
     title: str | None = None,
     errors: Sequence[ProblemDetail] = (),
+    violated_policies: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """With `about:blank` the title is the status's own phrase."""
@@ -51,7 +52,9 @@ def problem_response(
         request_id=getattr(request.state, "request_id", None),
         errors=tuple(errors) or None,
     )
-    content = problem.model_dump_json(exclude_none=True)
+    if violated_policies:
+        problem = problem.model_copy(update={"violated_policies": tuple(violated_policies)})
+    content = problem.model_dump_json(exclude_none=True, by_alias=True)
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 

@@ -27,21 +27,37 @@ async def activities_of(queue: Queue, settings: Settings, stack: AsyncExitStack)
     return await _OPENED_BY[queue](settings, database, stack)
 
 
-async def _stage(settings: Settings, database: Database, _stack: AsyncExitStack) -> Activities:
+async def _stage(settings: Settings, database: Database, stack: AsyncExitStack) -> Activities:
+    from apex_memory.activities.complete import CompleteActivities
+    from apex_memory.activities.feed import FeedActivities
     from apex_memory.activities.stage import StageActivities
+    from apex_memory.bootstrap.clients import open_sources
     from apex_memory.pipeline.extraction.documents import document_bundle
+    from apex_memory.pipeline.intake.feeds import PostgresFeeds
     from apex_memory.pipeline.intake.inbox import PostgresInbox
     from apex_memory.pipeline.parsing.registry import parser_for
+    from apex_memory.pipeline.sources.feeds import feed_named
+    from apex_memory.pipeline.sources.registry import SOURCES
 
+    inbox = with_failpoints("inbox", PostgresInbox(database), settings.failpoints)
+    staging = open_staging(settings)
+    sources = {source.name: source for source in SOURCES}
     stage = StageActivities(
-        inbox=with_failpoints("inbox", PostgresInbox(database), settings.failpoints),
-        staging=open_staging(settings),
+        inbox=inbox,
+        staging=staging,
         parser_for=parser_for,
         chunker=open_chunker(settings),
         document_bundle=document_bundle,
+        sources=sources,
     )
+    api = await stack.enter_async_context(open_sources(settings, database))
+    complete = CompleteActivities(inbox=inbox, staging=staging, sources=sources, api=api)
+    feeds = with_failpoints("feeds", PostgresFeeds(database), settings.failpoints)
+    feed = FeedActivities(feeds=feeds, api=api, reader_named=feed_named)
     return (
+        feed.poll_feed_activity,
         stage.fetch_structured_data_activity,
+        complete.complete_records_activity,
         stage.pull_and_stage_document_activity,
         stage.parse_document_activity,
         stage.cleanup_staging_activity,
@@ -51,14 +67,16 @@ async def _stage(settings: Settings, database: Database, _stack: AsyncExitStack)
 
 async def _extract(settings: Settings, database: Database, _stack: AsyncExitStack) -> Activities:
     from apex_memory.activities.extract import ExtractActivities
+    from apex_memory.bootstrap.sources import sources_with
     from apex_memory.pipeline.extraction.rules import RuleExtractor
     from apex_memory.pipeline.intake.inbox import PostgresInbox
-    from apex_memory.pipeline.sources.registry import source_named
+    from apex_memory.pipeline.intake.mappings import PostgresMappings
 
+    mappings = with_failpoints("mappings", PostgresMappings(database), settings.failpoints)
     extract = ExtractActivities(
         inbox=with_failpoints("inbox", PostgresInbox(database), settings.failpoints),
         staging=open_staging(settings),
-        source_named=source_named,
+        source_of=sources_with(mappings),
         extractor=RuleExtractor(),
         chunker=open_chunker(settings),
     )

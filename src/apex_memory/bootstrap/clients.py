@@ -14,7 +14,7 @@ from apex_memory.observability import temporal_runtime
 from apex_memory.pipeline.embedding.registry import make_embedder
 from apex_memory.pipeline.intake.space import claim_embedding_space
 from apex_memory.pipeline.staging.local import LocalStaging
-from apex_memory.ports import Chunker, Embedder, StagingArea
+from apex_memory.ports import Chunker, Connections, Embedder, SourceApi, StagingArea
 from apex_memory.settings import Settings
 
 #: Bundles and vectors of a document are larger than the document.
@@ -56,6 +56,25 @@ async def open_embedder(settings: Settings, database: Database) -> AsyncGenerato
         yield with_failpoints("embedder", embedder, settings.failpoints)
     finally:
         await embedder.aclose()
+
+
+def open_connections(settings: Settings, database: Database) -> Connections:
+    from apex_memory.pipeline.intake.connections import PostgresConnections
+    from apex_memory.pipeline.intake.seal import Seal
+
+    key = settings.secrets_key.get_secret_value() if settings.secrets_key else None
+    return with_failpoints("connections", PostgresConnections(database, Seal(key)), settings.failpoints)
+
+
+@asynccontextmanager
+async def open_sources(settings: Settings, database: Database) -> AsyncGenerator[SourceApi, None]:
+    """Sources' own APIs. Raises SettingMissing: the setting that lists more of their URLs is malformed."""
+    from apex_memory.pipeline.intake.accounts import bases_with
+    from apex_memory.pipeline.intake.source_api import open_source_api
+
+    connections = open_connections(settings, database)
+    async with open_source_api(connections, bases_with(settings.source_api_urls)) as api:
+        yield with_failpoints("sources", api, settings.failpoints)
 
 
 def open_staging(settings: Settings) -> StagingArea:

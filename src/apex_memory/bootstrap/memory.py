@@ -7,36 +7,43 @@ from dataclasses import dataclass
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from apex_memory.bootstrap.clients import connect_temporal, open_embedder, open_staging
+from apex_memory.bootstrap.clients import connect_temporal, open_connections, open_embedder, open_staging
+from apex_memory.bootstrap.sources import sources_with
 from apex_memory.database import open_database, open_listener
 from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.failpoints import with_failpoints
+from apex_memory.pipeline.intake.accounts import Bases, bases_with
+from apex_memory.pipeline.intake.allowance import Allowances
 from apex_memory.pipeline.intake.deliveries import PostgresDeliveries
 from apex_memory.pipeline.intake.endpoints import PostgresEndpoints
+from apex_memory.pipeline.intake.feeds import PostgresFeeds
 from apex_memory.pipeline.intake.gateway import Gateway
 from apex_memory.pipeline.intake.inbox import PostgresInbox
 from apex_memory.pipeline.intake.keys import PostgresApiKeys
+from apex_memory.pipeline.intake.mappings import PostgresMappings
 from apex_memory.pipeline.intake.schemes import scheme_of
 from apex_memory.pipeline.intake.seal import Seal
 from apex_memory.pipeline.ledger.forgettings import PostgresForgettings
 from apex_memory.pipeline.ledger.ledger import PostgresLedger
 from apex_memory.pipeline.parsing.registry import parser_for
 from apex_memory.pipeline.retrieval.search import Retrieval
-from apex_memory.pipeline.sources.registry import SOURCES
 from apex_memory.pipeline.stores.archive import PostgresArchive
 from apex_memory.pipeline.stores.registry import Stores, open_cache, open_stores
 from apex_memory.ports import (
     ApiKeys,
     Archive,
     Cache,
+    Connections,
     Deliveries,
     Endpoints,
+    Feeds,
     Forgettings,
     Inbox,
     Ledger,
-    Source,
+    Mappings,
     StagingArea,
 )
+from apex_memory.ports.mappings import SourceOf
 from apex_memory.settings import Settings
 
 Probe = Callable[[], Awaitable[None]]
@@ -52,12 +59,17 @@ class Memory:
     ledger: Ledger
     staging: StagingArea
     keys: ApiKeys
+    connections: Connections
+    bases: Bases
+    feeds: Feeds
     endpoints: Endpoints
     deliveries: Deliveries
     gateway: Gateway
+    allowances: Allowances
     forgettings: Forgettings
     retrieval: Retrieval
-    sources: Mapping[str, Source]
+    mappings: Mappings
+    source_of: SourceOf
     accepts: Callable[[str, str], object]
     probes: Mapping[str, Probe]
 
@@ -67,9 +79,11 @@ async def open_memory(settings: Settings) -> AsyncGenerator[Memory, None]:
     """Open every client that reading and accepting need.
 
     Raises:
+        SettingMissing: a setting is malformed.
         EmbedderMismatch: the data was embedded by another model than the configured one.
         StoreUnavailable: PostgreSQL, without which nothing can be accepted, does not answer.
     """
+    bases = bases_with(settings.source_api_urls)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings.postgres_url))
         done = await stack.enter_async_context(open_listener(settings.postgres_url, "apex_done"))
@@ -82,7 +96,9 @@ async def open_memory(settings: Settings) -> AsyncGenerator[Memory, None]:
         inbox = with_failpoints("inbox", PostgresInbox(database, done=done), settings.failpoints)
         key = settings.secrets_key.get_secret_value() if settings.secrets_key else None
         endpoints = with_failpoints("endpoints", PostgresEndpoints(database, Seal(key)), settings.failpoints)
-        sources = {source.name: source for source in SOURCES}
+        mappings = with_failpoints("mappings", PostgresMappings(database), settings.failpoints)
+        source_of = sources_with(mappings)
+        allowances = Allowances.of(settings.rate_limit_per_s)
         deadline_s = settings.read_deadline_s
         yield Memory(
             settings=settings,
@@ -91,14 +107,25 @@ async def open_memory(settings: Settings) -> AsyncGenerator[Memory, None]:
             ledger=ledger,
             staging=open_staging(settings),
             keys=with_failpoints("keys", PostgresApiKeys(database), settings.failpoints),
+            connections=open_connections(settings, database),
+            bases=bases,
+            feeds=with_failpoints("feeds", PostgresFeeds(database), settings.failpoints),
             endpoints=endpoints,
             deliveries=with_failpoints("deliveries", PostgresDeliveries(database), settings.failpoints),
-            gateway=Gateway(endpoints=endpoints, inbox=inbox, sources=sources, scheme_of=scheme_of),
+            gateway=Gateway(
+                endpoints=endpoints,
+                inbox=inbox,
+                source_of=source_of,
+                scheme_of=scheme_of,
+                allowances=allowances,
+            ),
+            allowances=allowances,
             forgettings=with_failpoints("forgettings", PostgresForgettings(database), settings.failpoints),
             retrieval=Retrieval(
                 ledger, archive, stores.qdrant, stores.neo4j, embedder, cache, deadline_s=deadline_s
             ),
-            sources=sources,
+            mappings=mappings,
+            source_of=source_of,
             accepts=parser_for,
             probes=_probes(stores, cache, temporal),
         )

@@ -2,7 +2,7 @@
 
 import typer
 
-from apex_memory.cli import commands, dev, hooks, upkeep
+from apex_memory.cli import commands, connections, dev, feeds, hooks, mappings, upkeep
 from apex_memory.cli.rebuild import rebuild
 from apex_memory.process import run_to_its_end
 
@@ -20,6 +20,9 @@ for command in (commands.api, commands.relay, commands.worker):
     app.command(rich_help_panel="Run a part of it")(command)
 app.command(rich_help_panel="Run a part of it")(rebuild)
 app.add_typer(hooks.app, name="hooks", rich_help_panel="Use it")
+app.add_typer(connections.app, name="connections", rich_help_panel="Use it")
+app.add_typer(feeds.app, name="feeds", rich_help_panel="Use it")
+app.add_typer(mappings.app, name="mappings", rich_help_panel="Use it")
 app.add_typer(dev.app, name="dev", rich_help_panel="Run a part of it")
 app.add_typer(upkeep.app, name="upkeep", rich_help_panel="Run a part of it")
 

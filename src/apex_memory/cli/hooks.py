@@ -106,6 +106,18 @@ def enable(endpoint_id: EndpointId) -> None:
 
 
 @app.command()
+def ping(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
+    """Try an endpoint out: a test message, signed as its sender would, goes the way of every delivery.
+
+    Examples: [cyan]apex hooks ping 3f9k…[/]
+    """
+    with reported():
+        from apex_memory.cli import hooks_run
+
+        asyncio.run(hooks_run.ping(endpoint_id, as_json=as_json))
+
+
+@app.command()
 def deliveries(
     endpoint_id: EndpointId,
     limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many, the newest first.")] = 20,

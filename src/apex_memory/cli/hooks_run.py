@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from apex_memory.api.hook_models import DeliveryPage, EndpointList, EndpointMade, ReplayAccepted
+from apex_memory.api.hook_models import DeliveryPage, EndpointList, EndpointMade, PingKept, ReplayAccepted
 from apex_memory.cli.client import open_client
 
 _PATH: Final = "/v1/endpoints"
@@ -48,6 +48,13 @@ async def enable(endpoint_id: str, *, enabled: bool) -> None:
     async with open_client() as client:
         await client.ask("POST", f"{_of(endpoint_id)}/{'enable' if enabled else 'disable'}")
     typer.echo(f"{endpoint_id} is {'enabled' if enabled else 'disabled'}")
+
+
+async def ping(endpoint_id: str, *, as_json: bool) -> None:
+    async with open_client() as client:
+        answer = await client.once("POST", f"{_of(endpoint_id)}/ping")
+    kept = PingKept.model_validate_json(answer.content)
+    _print(kept, f"proven and kept after {kept.took_ms} ms, as event {kept.event_id}", as_json=as_json)
 
 
 async def deliveries(endpoint_id: str, *, failed: bool, limit: int, as_json: bool) -> None:

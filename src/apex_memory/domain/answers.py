@@ -80,11 +80,19 @@ class SearchAnswer(Value):
 
 
 class Neighbourhood(Value):
-    """The facts within two steps of an entity, each visible at `seq`."""
+    """The facts within two steps of an entity, each visible at `seq`.
+
+    aliases: entities that are the same thing, such as a shipment's number and the id that people use.
+    current: where the thing is and how it stands, whichever of them it was said of: one fact a predicate.
+    timeline: what was said so before, and is now, the newest first.
+    """
 
     seq: int
     entity: EntityView
     facts: tuple[FactView, ...]
+    aliases: tuple[EntityView, ...] = ()
+    current: tuple[FactView, ...] = ()
+    timeline: tuple[FactView, ...] = ()
 
 
 class ItemView(Value):

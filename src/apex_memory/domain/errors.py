@@ -5,6 +5,8 @@ ApexError
 │   ├── StoreUnavailable       a store did not answer, or answered that it cannot now
 │   │   └── CircuitOpen          a store is known to be down and was not asked; says when to ask again
 │   ├── RateLimited            a provider said when to come back
+│   ├── AllowanceSpent         a sender has sent more than we take from one; says when it may again
+│   ├── SourceUnavailable      a source's own API did not answer, or with nothing that is an answer
 │   ├── BatchStillOpen         a batch is not over yet, and what waits for its end must wait
 │   ├── ManifestMismatch       a store holds other things than the manifest says
 │   └── SnapshotBehind         the ledger has not come as far as the reader demands
@@ -15,6 +17,9 @@ ApexError
     ├── QueryRejected          a question cannot be asked: says what, what to do
     ├── DeliveryRefused        a webhook delivery does not prove itself: unsigned, stale, or signed by another
     ├── EndpointDisabled       a webhook endpoint was closed by its owner
+    ├── NotConnected           a tenant has given no credentials for a source's own API
+    ├── SourceRefused          a source's own API will not serve us: credentials, or the request itself
+    ├── AnswerTooLarge         a source's own API answered with more than is read of one answer
     ├── ItemNotFound           no such thing, or not this tenant's
     ├── StagedObjectMissing    a reference points at nothing
     ├── EmbedderMismatch       the data was embedded by another model
@@ -61,6 +66,26 @@ class RateLimited(TransientError):
         self.provider = provider
         self.retry_after_s = retry_after_s
         super().__init__(f"{provider} is rate limiting; retry in {retry_after_s:.1f} s")
+
+
+class SourceUnavailable(TransientError):
+    """A source's own API did not answer, or with nothing that is an answer."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        self.source = source
+        self.reason = reason
+        super().__init__(f"the API of {source} is unavailable: {reason}")
+
+
+class AllowanceSpent(TransientError):
+    """A sender has sent more than is taken from one: `burst` at once, `per_s` a second from then on."""
+
+    def __init__(self, policy: str, *, per_s: float, burst: float, retry_after_s: float) -> None:
+        self.policy = policy
+        self.per_s = per_s
+        self.burst = burst
+        self.retry_after_s = retry_after_s
+        super().__init__(f"more than {per_s:g} a second came in; send again in {retry_after_s:.1f} s")
 
 
 class SnapshotBehind(TransientError):
@@ -128,6 +153,32 @@ class EndpointDisabled(PermanentError):
     def __init__(self, endpoint_id: str) -> None:
         self.endpoint_id = endpoint_id
         super().__init__("this endpoint is disabled")
+
+
+class NotConnected(PermanentError):
+    """The tenant has given no credentials for this source's own API."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        super().__init__(f"there is no connection to {source}; `apex connections set {source}` makes one")
+
+
+class SourceRefused(PermanentError):
+    """A source's own API will not serve this request, however often it is asked. `status` is HTTP's."""
+
+    def __init__(self, source: str, status: int) -> None:
+        self.source = source
+        self.status = status
+        super().__init__(f"the API of {source} refused with status {status}")
+
+
+class AnswerTooLarge(PermanentError):
+    """A source's own API answered with more than is read of one answer: bytes, or levels of nesting."""
+
+    def __init__(self, source: str, limit: str) -> None:
+        self.source = source
+        self.limit = limit
+        super().__init__(f"the API of {source} answered with more than {limit}")
 
 
 class ItemNotFound(PermanentError):

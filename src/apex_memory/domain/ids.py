@@ -47,6 +47,16 @@ def point_id(chunk: UUID, embedder_id: str) -> UUID:
     return _derive("point", str(chunk), embedder_id)
 
 
+def batch_id(tenant_id: str, source: str, key: str) -> UUID:
+    """Of a batch that a producer takes in as one: the same key is the same batch."""
+    return _derive("batch", tenant_id, source, key)
+
+
+def event_id(batch: UUID, place: int) -> UUID:
+    """Of the record at this place of such a batch, from 0."""
+    return _derive("event", str(batch), str(place))
+
+
 def ingestion_workflow_id(tenant_id: str, source: str, label: str, batch_id: UUID) -> str:
     """A business key that an operator can search for, made unique by the batch."""
     shown = "".join(c if c.isprintable() else "?" for c in label)[:LABEL_LENGTH]
@@ -60,6 +70,10 @@ def forget_id(tenant_id: str, item: UUID, request: str) -> UUID:
 
 def forgetting_workflow_id(tenant_id: str, item: UUID, forget: UUID) -> str:
     return f"forget:{tenant_id}:{item}:{forget}"
+
+
+def feed_workflow_id(tenant_id: str, source: str, name: str) -> str:
+    return f"feed:{tenant_id}:{source}:{name}"
 
 
 def checksum(ids: Iterable[UUID]) -> str:

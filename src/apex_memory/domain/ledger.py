@@ -123,6 +123,14 @@ class Batch(Value):
     size: int
 
 
+class AcceptedBatch(Value):
+    """A batch as it is kept; started: its workflow was, or is over, and nobody has to start it."""
+
+    batch: Batch
+    duplicate: bool
+    started: bool
+
+
 IngestionState = Literal["received", "running", "done"]
 
 

@@ -18,13 +18,17 @@ class IngestBatch(Value):
 
 
 class StagedBatch(Value):
-    """A batch at rest in the staging area under `key`; each stage leaves its product there for the next."""
+    """A batch at rest in the staging area under `key`; each stage leaves its product there for the next.
+
+    wanted: of how many records something is to be fetched from their source. 0 in what was recorded before.
+    """
 
     tenant_id: str
     source: str
     batch_id: UUID
     key: str
     items: int
+    wanted: int = 0
 
 
 class WriteRound(Value):

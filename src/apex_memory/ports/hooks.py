@@ -1,6 +1,6 @@
 """Webhook deliveries in, where they belong and whether they are genuine out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -26,6 +26,14 @@ class Scheme(Protocol):
 
         Raises:
             DeliveryRefused: unsigned, malformed, outside the window of time, or made with none of them.
+        """
+        ...
+
+    def sign(self, body: bytes, secret: HookSecret, *, now: datetime) -> Mapping[str, str]:
+        """The headers, their names in lower case, with which its sender would send `body` now.
+
+        Raises:
+            DeliveryRefused: the secret is none of this scheme's.
         """
         ...
 

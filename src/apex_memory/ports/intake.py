@@ -4,7 +4,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from apex_memory.domain.ledger import Accepted, Announcement, Batch, Conclusion, InboxEvent, Ingestion
+from apex_memory.domain.ledger import (
+    Accepted,
+    AcceptedBatch,
+    Announcement,
+    Batch,
+    Conclusion,
+    InboxEvent,
+    Ingestion,
+)
 
 
 class StagingArea(Protocol):
@@ -30,10 +38,19 @@ class Inbox(Protocol):
 
     async def accept(self, event: InboxEvent) -> Accepted: ...
 
-    async def claim(self, *, batch_size: int, in_flight: int) -> Batch | None:
+    async def accept_batch(self, batch: Batch, events: Sequence[InboxEvent]) -> AcceptedBatch:
+        """All of them as this one batch, claimed by the caller, or nothing.
+
+        If there is a batch by this id, it stays as it is. One that is not started in time is claimed like any
+        batch whose claimer died.
+        """
+        ...
+
+    async def claim(self, *, batch_size: int, in_flight: int, at_once: int = 1_000) -> Batch | None:
         """Take up to `batch_size` events of one tenant and source, or a batch whose claimer died.
 
-        At most `in_flight` batches of a tenant and source are open at a time. None: nothing to take.
+        At most `in_flight` batches of a tenant and source are open at a time, and at most `at_once` of those
+        that were claimed lately. None: nothing to take.
         """
         ...
 

@@ -40,6 +40,25 @@ class Archive(Protocol):
         """The visible entities whose business key is one of `keys` (see `ids.entity_key`)."""
         ...
 
+    async def same_as(
+        self, tenant_id: str, entity_ids: Sequence[UUID], *, seq: int, limit: int
+    ) -> Sequence[EntityView]:
+        """What a visible claim says to be the same as one of them, in either direction, none of them itself.
+
+        By id, so that it does not matter which claim came first.
+        """
+        ...
+
+    async def said_of(
+        self, tenant_id: str, entity_ids: Sequence[UUID], predicates: Sequence[str], *, seq: int, limit: int
+    ) -> Sequence[FactView]:
+        """The visible claims with one of these predicates about any of the entities, the newest first.
+
+        At most `limit` a predicate. Of those that began at one moment, the order is that of what they say
+        and who said it, not that of their arrival.
+        """
+        ...
+
     async def version(self, tenant_id: str, item_id: UUID, *, seq: int) -> int:
         """The item's version that is visible at `seq`. Raises ItemNotFound."""
         ...

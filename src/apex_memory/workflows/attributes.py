@@ -21,6 +21,10 @@ class Stage(StrEnum):
     WRITING = "writing"
     UNDOING = "undoing"
     ERASING = "erasing"
+    #: Of a feed: it is read as it should be.
+    POLLING = "polling"
+    #: Of a feed: its source will not be asked like this; somebody must mend something.
+    REFUSED = "refused"
     DONE = "done"
     FAILED = "failed"
 

@@ -17,11 +17,15 @@ from apex_memory.workflows.write import UNDO_ON, Write
 
 @dataclass(frozen=True)
 class Preparation:
-    """The activities that turn a batch into bundles with vectors, with the queue that each runs on."""
+    """The activities that turn a batch into bundles with vectors, with the queue that each runs on.
+
+    complete: fetches what staging found to be wanted; not run if that is nothing.
+    """
 
     stage: str
     read: tuple[tuple[str, Queue], ...]
     embed: str
+    complete: str | None = None
 
 
 async def ingest(batch: IngestBatch, preparation: Preparation, steps: Steps) -> IngestResult:
@@ -54,6 +58,9 @@ class _Ingestion:
         self._register(self._mark_failed)
         self._steps.say(f"staging {self._batch.size} events")
         staged = await self._step(preparation.stage, Queue.STAGE, self._batch)
+        if preparation.complete and staged.wanted:
+            self._steps.say(f"fetching what {staged.wanted} records leave out")
+            staged = await self._step(preparation.complete, Queue.STAGE, staged)
         for name, queue in preparation.read:
             staged = await self._step(name, queue, staged) if staged.items else staged
         write = Write(staged, register=self._register, steps=self._steps)

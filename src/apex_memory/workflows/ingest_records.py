@@ -13,6 +13,7 @@ _PREPARATION: Final = Preparation(
     stage="fetch_structured_data_activity",
     read=(("extract_entities_from_json_activity", Queue.EXTRACT),),
     embed="generate_embeddings_from_json_activity",
+    complete="complete_records_activity",
 )
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from apex_memory.domain.bundles import ItemKind
+from apex_memory.workflows.feed import SourceFeedWorkflow
 from apex_memory.workflows.forget import ForgetWorkflow
 from apex_memory.workflows.ingest_document import DocumentIngestionWorkflow
 from apex_memory.workflows.ingest_records import StructuredDataIngestionWorkflow
@@ -19,6 +20,7 @@ WORKFLOWS: Final = (
     DocumentIngestionWorkflow,
     StructuredDataIngestionWorkflow,
     ForgetWorkflow,
+    SourceFeedWorkflow,
     ReapWorkflow,
     SweepWorkflow,
     CollectGarbageWorkflow,

@@ -109,6 +109,17 @@ async def test_a_lane_has_no_more_open_batches_than_may_be_in_flight(
     assert len(after_one_closed) == 1
 
 
+async def test_no_more_batches_are_begun_at_once_than_may_be(inbox: PostgresInbox, tenant: str) -> None:
+    for source in ("samsara", "turvo"):
+        await inbox.accept(_event(tenant, source=source))
+
+    none = await inbox.claim(batch_size=10, in_flight=4, at_once=0)
+    claimed = await _claims_of(inbox, tenant)
+
+    assert none is None
+    assert len(claimed) == 2
+
+
 async def test_a_batch_whose_claimer_died_is_claimed_again_as_the_same_batch(
     inbox: PostgresInbox, database: Database, tenant: str
 ) -> None:
@@ -167,3 +178,53 @@ async def test_who_waits_too_long_gets_the_state_so_far(inbox: PostgresInbox, te
     ingestion = await inbox.settled(tenant, accepted.event_id, timeout_s=0.05)
 
     assert ingestion.state == "received"
+
+
+def _batch(tenant: str, *, size: int) -> Batch:
+    label = f"{size} records"
+    return Batch(tenant_id=tenant, source="samsara", kind="record", batch_id=uuid4(), label=label, size=size)
+
+
+async def test_a_batch_that_is_taken_in_as_one_is_its_callers_until_it_is_taken_for_dead(
+    inbox: PostgresInbox, database: Database, tenant: str
+) -> None:
+    batch, events = _batch(tenant, size=2), [_event(tenant) for _ in range(2)]
+
+    kept = await inbox.accept_batch(batch, events)
+    claimed = await _claims_of(inbox, tenant)
+    async with database.connection() as connection:
+        await connection.execute(
+            "UPDATE batch SET claimed_at = now() - interval '1 hour' WHERE tenant_id = %s", (tenant,)
+        )
+    later = await _claims_of(inbox, tenant)
+
+    assert (kept.batch, kept.duplicate, kept.started) == (batch, False, False)
+    assert (claimed, later) == ([], [batch])
+    assert {e.event_id for e in await inbox.events(tenant, batch.batch_id)} == {e.event_id for e in events}
+
+
+async def test_a_batch_that_is_there_stays_as_it_is_and_says_whether_it_wants_a_start(
+    inbox: PostgresInbox, tenant: str
+) -> None:
+    batch, events = _batch(tenant, size=1), [_event(tenant)]
+    other = batch.model_copy(update={"label": "another", "size": 3})
+
+    await inbox.accept_batch(batch, events)
+    before = await inbox.accept_batch(other, [_event(tenant) for _ in range(3)])
+    await inbox.started(batch, workflow_id="w-1")
+    after = await inbox.accept_batch(batch, events)
+
+    assert (before.batch, before.duplicate, before.started) == (batch, True, False)
+    assert (after.batch, after.duplicate, after.started) == (batch, True, True)
+    assert len(await inbox.events(tenant, batch.batch_id)) == 1
+
+
+async def test_an_event_that_was_taken_in_before_stays_where_it_is(inbox: PostgresInbox, tenant: str) -> None:
+    first = _event(tenant, key="delivery-1")
+    await inbox.accept(first)
+    batch = _batch(tenant, size=2)
+
+    await inbox.accept_batch(batch, [_event(tenant, key="delivery-1"), _event(tenant)])
+
+    assert len(await inbox.events(tenant, batch.batch_id)) == 1
+    assert (await inbox.ingestion(tenant, first.event_id)).state == "received"

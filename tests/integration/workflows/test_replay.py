@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -11,6 +11,7 @@ import pytest
 from temporalio.client import Client, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
+from tests.doubles.sources import TOKEN, rate_limited, sources_double, usual
 from tests.integration.workflows.product import accept_document, accept_record, at_work, settled
 
 from apex_memory.bootstrap.memory import Memory
@@ -18,7 +19,9 @@ from apex_memory.bootstrap.schedules import SCHEDULED, schedule_id
 from apex_memory.cli.rebuild_run import start_rebuild
 from apex_memory.domain import ids
 from apex_memory.domain.bundles import VersionedBundle
+from apex_memory.domain.connections import BearerCredentials
 from apex_memory.domain.errors import EmbedderMismatch
+from apex_memory.domain.feeds import Feed
 from apex_memory.domain.queues import Queue
 from apex_memory.domain.upkeep import UpkeepRun
 from apex_memory.ports import Store
@@ -30,6 +33,12 @@ from apex_memory.workflows.registry import WORKFLOWS
 pytestmark = pytest.mark.integration
 
 REFUSED = "SHIP-REFUSED"
+_NOON = "2026-11-18T12:00:00Z"
+THIN = {
+    "eventName": "SHIPMENT_STATUS_UPDATE",
+    "eventTime": "2026-11-18T14:05:44.856Z",
+    "eventPayload": {"id": 1000324868, "status": {"code": {"key": "2105", "value": "En route"}}},
+}
 
 
 class _RefusesOne(Misbehaving):
@@ -74,6 +83,8 @@ async def _record_histories(
             ("records-unchanged", shipment, "SHIP-1"),
             ("records-quarantined", b"[]", "not a record"),
             ("records-undone", {"shipmentId": REFUSED}, REFUSED),
+            # Thin: what it leaves out is asked for, and without a connection it stays so.
+            ("records-completed", THIN, "1000324868"),
         ):
             await record(name, await accept_record(memory, tenant, "turvo", record_, label=label))
         for name, text in (("document-committed", "# A\n\nSome text.\n"), ("document-quarantined", " \n")):
@@ -94,6 +105,39 @@ async def _record_histories(
     return recorded
 
 
+async def _record_feeds(settings: Settings, temporal: Client, memory: Memory, tenant: str) -> list[Recorded]:
+    """A feed that is polled, waits, and is stopped; and one that is refused, and cancelled."""
+    handle = temporal.get_workflow_handle(ids.feed_workflow_id(tenant, "samsara", "gps"))
+
+    async def told(wanted: Callable[[Feed], object]) -> None:
+        while not wanted((await memory.feeds.listed(tenant))[0]):
+            await asyncio.sleep(0.1)
+
+    async def closed(name: str) -> Recorded:
+        async for _ in handle.fetch_history_events(wait_new_event=True):
+            pass
+        return Recorded(name, await handle.fetch_history())
+
+    async with sources_double() as sources:
+        settings = settings.model_copy(update={"source_api_urls": f"samsara={sources.base_url}"})
+        sources.pages = [[{"id": "7", "gps": [{"time": _NOON, "latitude": 41.5, "longitude": -87.6}]}]]
+        sources.plan(usual(), rate_limited(), at="/fleet/")
+        await memory.feeds.start(tenant, "samsara", "gps", interval_s=1)
+        async with at_work(settings, temporal):
+            await told(lambda feed: feed.last_error and "connection" in feed.last_error)
+            await handle.cancel()
+            refused = await closed("feed-refused")
+            credentials = BearerCredentials(token=TOKEN)
+            await memory.connections.put(
+                tenant, "samsara", base_url=sources.base_url, credentials=credentials
+            )
+            # A new wish, so that the relay does not wait before it looks.
+            await memory.feeds.start(tenant, "samsara", "gps", interval_s=1)
+            await told(lambda feed: feed.points and not feed.last_error and sources.count("/fleet/") > 3)
+            await memory.feeds.stop(tenant, "samsara", "gps")
+            return [refused, await closed("feed-stopped")]
+
+
 def _anonymous(history: str) -> str:
     """Without the machine's name and paths, which replay does not read."""
     return re.sub(r'"(identity|stackTrace)": "(?:[^"\\\\]|\\\\.)*"', r'"\1": ""', history)
@@ -102,8 +146,16 @@ def _anonymous(history: str) -> str:
 async def test_every_way_that_a_workflow_ends_replays(
     request: pytest.FixtureRequest, settings: Settings, temporal: Client, memory: Memory, tenant: str
 ) -> None:
-    recorded = await _record_histories(settings, temporal, memory, tenant)
+    await _replay(request, await _record_histories(settings, temporal, memory, tenant))
 
+
+async def test_every_way_that_a_feed_ends_replays(
+    request: pytest.FixtureRequest, settings: Settings, temporal: Client, memory: Memory, tenant: str
+) -> None:
+    await _replay(request, await _record_feeds(settings, temporal, memory, tenant))
+
+
+async def _replay(request: pytest.FixtureRequest, recorded: Sequence[Recorded]) -> None:
     if folder := request.config.getoption("--record-histories"):
         for one in recorded:
             Path(folder, f"{one.name}.json").write_text(_anonymous(one.history.to_json()))

@@ -16,8 +16,8 @@ from apex_memory.domain.ledger import Accepted, InboxEvent, Ingestion, Outcome
 from apex_memory.pipeline.extraction.documents import document_bundle
 from apex_memory.pipeline.extraction.rules import RuleExtractor
 from apex_memory.pipeline.parsing.registry import parser_for
-from apex_memory.pipeline.sources.registry import source_named
 from apex_memory.ports import StagingArea
+from apex_memory.ports.mappings import SourceOf
 
 ALICE, BOB = "alice-ltd", "bob-inc"
 KEYS = {ALICE: "key-of-alice", BOB: "key-of-bob"}
@@ -93,6 +93,8 @@ class MemoryDeliveries:
     ) -> Sequence[KeptDelivery]:
         chosen = [self._kept(event) for event in self._chosen(tenant_id, endpoint_id, selection)]
         ids = [one.event_id for one in chosen]
+        if after and after not in ids:
+            return []
         begin = ids.index(after) + 1 if after else 0
         return chosen[begin : begin + limit]
 
@@ -175,8 +177,9 @@ def _further(known: Forgetting) -> Forgetting:
 class RememberingInbox(MemoryInbox):
     """The whole way of an event, in one call: what it accepts can be searched for when it answers."""
 
-    def __init__(self, remembered: World, staging: StagingArea) -> None:
+    def __init__(self, remembered: World, staging: StagingArea, source_of: SourceOf) -> None:
         super().__init__()
+        self._source_of = source_of
         self._remembered = remembered
         self._staging = staging
 
@@ -200,7 +203,8 @@ class RememberingInbox(MemoryInbox):
     async def _bundle(self, event: InboxEvent) -> Bundle:
         body = orjson.loads(event.body)
         if event.kind == "record":
-            return source_named(event.source).map_record(body, received_at=event.received_at)
+            source = await self._source_of(event.tenant_id, event.source)
+            return source.map_record(body, received_at=event.received_at)
         data = await self._staging.read(body["staged"])
         document = parser_for(body["media_type"], body["name"]).parse(data, name=body["name"])
         text = document.text

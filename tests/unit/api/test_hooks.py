@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.unit.api.world import MAX_RECORD_BYTES, SHIPMENT, World, pointers, problem
-from tests.unit.hooks.senders import samsara
+from tests.unit.hooks.senders import samsara, slack
 
 from apex_memory.domain.errors import SettingMissing
 from apex_memory.domain.ledger import Outcome
@@ -170,7 +170,7 @@ async def test_the_list_tells_no_secret_and_no_other_tenants_endpoints(world: Wo
 @pytest.mark.parametrize(
     ("changes", "at_fault"),
     [
-        ({"source": "nobody"}, ["/source"]),
+        ({"source": "No Body"}, ["/source"]),
         ({"scheme": "nothing"}, ["/scheme"]),
         ({"scheme": "hmac"}, ["/rule"]),
         ({"rule": {"header": "x-signature"}}, ["/rule"]),
@@ -239,3 +239,61 @@ async def test_a_plain_record_may_come_by_webhook_too(world: World) -> None:
     [event] = world.inbox.events.values()
     assert answer.status_code == 202
     assert event.ending is None
+
+
+async def test_a_ping_is_told_with_its_event_and_stands_among_the_deliveries(world: World) -> None:
+    endpoint = await made(world.alice)
+    of = f"/v1/endpoints/{endpoint['endpoint']['endpoint_id']}"
+
+    answer = await world.alice.post(f"{of}/ping")
+
+    kept = answer.json()
+    assert answer.status_code == 200
+    assert kept["took_ms"] >= 0
+    [listed] = (await world.alice.get(f"{of}/deliveries")).json()["deliveries"]
+    assert (listed["event_id"], listed["outcome"]) == (kept["event_id"], "unchanged")
+    ingestion = (await world.alice.get(f"/v1/ingestions/{kept['event_id']}")).json()
+    assert (ingestion["state"], ingestion["reason"]) == ("done", "a test message of its sender")
+
+
+async def test_who_may_not_see_an_endpoint_cannot_ping_it(world: World) -> None:
+    endpoint = await made(world.alice)
+    of = f"/v1/endpoints/{endpoint['endpoint']['endpoint_id']}"
+
+    problem(await world.bob.post(f"{of}/ping"), 404)
+    problem(await world.anonymous.post(f"{of}/ping"), 401)
+    assert world.inbox.events == {}
+
+
+async def test_an_endpoint_that_could_take_nothing_in_says_so_when_it_is_pinged(world: World) -> None:
+    unfit = await made(world.alice, secret="this is not base64 at all")
+    closed = await made(world.alice)
+    await world.alice.post(f"/v1/endpoints/{closed['endpoint']['endpoint_id']}/disable")
+
+    told = problem(await world.alice.post(f"/v1/endpoints/{unfit['endpoint']['endpoint_id']}/ping"), 409)
+
+    assert "no live secret" in told["detail"]
+    problem(await world.alice.post(f"/v1/endpoints/{closed['endpoint']['endpoint_id']}/ping"), 410)
+
+
+async def test_slack_hears_its_word_back_if_it_signed_it(world: World) -> None:
+    rule = {
+        "header": "X-Slack-Signature",
+        "prefix": "v0=",
+        "template": "v0:{timestamp}:{body}",
+        "timestamp_header": "X-Slack-Request-Timestamp",
+    }
+    endpoint = await made(world.alice, source="turvo", scheme="hmac", rule=rule)
+    body = b'{"type": "url_verification", "token": "t", "challenge": "3eZbrw1aBm2rZgRNFdxV"}'
+
+    proven = await world.anonymous.post(
+        path(endpoint), content=body, headers=slack(endpoint["secret"], body, int(time.time()))
+    )
+    forged = await world.anonymous.post(
+        path(endpoint), content=body, headers=slack("another secret", body, int(time.time()))
+    )
+
+    assert (proven.status_code, proven.json()) == (200, {"challenge": "3eZbrw1aBm2rZgRNFdxV"})
+    assert "3eZbrw1aBm2rZgRNFdxV" not in forged.text
+    problem(forged, 401)
+    assert world.inbox.events == {}

@@ -50,14 +50,17 @@ async def test_a_body_may_be_nested_up_to_the_limit_and_no_deeper(world: World) 
 
 
 @PATHS
-async def test_a_body_that_declares_too_much_is_refused_before_it_is_read(world: World, path: str) -> None:
+@pytest.mark.parametrize("length", [str(MAX_RECORD_BYTES + 1), "9" * 19, "9" * 5_000])
+async def test_a_body_that_declares_too_much_is_refused_before_it_is_read(
+    world: World, path: str, length: str
+) -> None:
     read: list[bytes] = []
 
     async def body() -> AsyncGenerator[bytes, None]:
         read.append(b" ")
         yield b" "
 
-    headers = {**JSON, "content-length": str(MAX_RECORD_BYTES + 1)}
+    headers = {**JSON, "content-length": length}
     response = await world.alice.post(path, content=body(), headers=headers)
 
     problem(response, 413)

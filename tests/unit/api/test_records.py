@@ -93,7 +93,7 @@ async def test_a_bad_field_is_pointed_at_and_nothing_is_kept(world: World) -> No
 
 
 async def test_an_unknown_source_is_told_which_there_are(world: World) -> None:
-    response = await world.alice.post("/v1/records", json={"source": "fax", "record": SHIPMENT})
+    response = await world.alice.post("/v1/records", json={"source": "Fax Machine", "record": SHIPMENT})
 
     document = problem(response, 422)
     assert pointers(document) == ["/source"]

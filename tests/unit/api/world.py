@@ -22,14 +22,17 @@ from tests.unit.retrieval.world import World as Remembered
 from apex_memory.api.app import create_app
 from apex_memory.api.state import Draining
 from apex_memory.bootstrap.memory import Memory, Probe
+from apex_memory.bootstrap.sources import sources_with
+from apex_memory.pipeline.intake.accounts import bases_with
+from apex_memory.pipeline.intake.allowance import Allowances
 from apex_memory.pipeline.intake.gateway import Gateway
 from apex_memory.pipeline.intake.schemes import scheme_of
 from apex_memory.pipeline.parsing.registry import parser_for
-from apex_memory.pipeline.sources.registry import SOURCES
 from apex_memory.ports import ApiKeys, Forgettings, Inbox, Ledger
 from apex_memory.settings import Settings
-from apex_memory.testing import MemoryEndpoints, MemoryStaging
+from apex_memory.testing import MemoryConnections, MemoryEndpoints, MemoryFeeds, MemoryMappings, MemoryStaging
 
+KNOWN_TYPES = ("about:blank", "https://iana.org/assignments/http-problem-types#quota-exceeded")
 MAX_RECORD_BYTES = 4096
 MAX_DOCUMENT_BYTES = 8192
 SETTINGS = Settings(
@@ -69,12 +72,16 @@ class World:
 
 
 @asynccontextmanager
-async def opened(*, remembering: bool = False) -> AsyncGenerator[World, None]:
+async def opened(
+    *, remembering: bool = False, allowances: Allowances | None = None
+) -> AsyncGenerator[World, None]:
     remembered, staging, draining = Remembered(), MemoryStaging(), Draining()
-    inbox = RememberingInbox(remembered, staging) if remembering else MemoryInbox()
+    mappings = MemoryMappings()
+    source_of = sources_with(mappings)
+    inbox = RememberingInbox(remembered, staging, source_of) if remembering else MemoryInbox()
     probes: dict[str, Probe] = dict.fromkeys(("neo4j", "postgres", "qdrant", "redis", "temporal"), answering)
-    sources = {source.name: source for source in SOURCES}
     endpoints = MemoryEndpoints()
+    allowances = allowances or Allowances.of(SETTINGS.rate_limit_per_s)
     memory = Memory(
         settings=SETTINGS,
         inbox=cast("Inbox", inbox),
@@ -82,14 +89,23 @@ async def opened(*, remembering: bool = False) -> AsyncGenerator[World, None]:
         ledger=cast("Ledger", remembered.archive),
         staging=staging,
         keys=cast("ApiKeys", MemoryKeys()),
+        connections=MemoryConnections(),
+        bases=bases_with(""),
+        feeds=MemoryFeeds(),
         endpoints=endpoints,
         deliveries=MemoryDeliveries(inbox),
         gateway=Gateway(
-            endpoints=endpoints, inbox=cast("Inbox", inbox), sources=sources, scheme_of=scheme_of
+            endpoints=endpoints,
+            inbox=cast("Inbox", inbox),
+            source_of=source_of,
+            scheme_of=scheme_of,
+            allowances=allowances,
         ),
+        allowances=allowances,
         forgettings=cast("Forgettings", MemoryForgettings(remembered)),
         retrieval=remembered.retrieval(deadline_s=0.2),
-        sources=sources,
+        mappings=mappings,
+        source_of=source_of,
         accepts=parser_for,
         probes=probes,
     )
@@ -123,7 +139,7 @@ def problem(response: httpx.Response, status: int) -> dict[str, Any]:
     assert document["instance"] == response.request.url.path
     assert document["title"]
     assert document["detail"]
-    assert document["type"] == "about:blank" or document["type"].startswith("urn:apex-memory:problem:")
+    assert document["type"] in KNOWN_TYPES or document["type"].startswith("urn:apex-memory:problem:")
     assert "Traceback" not in response.text
     return document
 

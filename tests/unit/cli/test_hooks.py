@@ -77,6 +77,19 @@ async def test_what_was_given_up_is_told_and_taken_in_again(apex: Apex, world: W
     assert orjson.loads(taken.stdout)["taken"] == 1
 
 
+async def test_a_ping_is_told_with_its_event(apex: Apex, world: World) -> None:
+    endpoint = await made(apex)
+    endpoint_id = endpoint["endpoint"]["endpoint_id"]
+
+    told = await apex("hooks", "ping", endpoint_id)
+    again = await apex("hooks", "ping", endpoint_id, "--json")
+
+    first, second = world.inbox.events
+    assert told.stdout.startswith("proven and kept after ")
+    assert told.stdout.strip().endswith(str(first))
+    assert orjson.loads(again.stdout)["event_id"] == str(second)
+
+
 async def test_a_replay_must_say_of_what(apex: Apex) -> None:
     result = await apex("hooks", "replay", "some-endpoint")
 

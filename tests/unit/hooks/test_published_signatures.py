@@ -1,5 +1,6 @@
 """Deliveries that their senders published as examples, and one that openssl signed."""
 
+import re
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -93,3 +94,25 @@ def test_a_published_example_with_another_body_is_not(example: Example) -> None:
 def example_verdict(example: Example, body: bytes) -> UUID | str:
     secrets = [HookSecret(secret_id=LIVE, text=example.secret)]
     return verdict(example.scheme, Delivery(headers=example.headers, body=body), secrets, now=example.now)
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.name != "standard"], ids=lambda e: e.name)
+def test_what_we_sign_is_what_was_published(example: Example) -> None:
+    secret = HookSecret(secret_id=LIVE, text=example.secret)
+
+    signed = dict(example.scheme.sign(example.body, secret, now=example.now))
+
+    # Stripe's list also has a signature of a version that nobody checks.
+    published = {name: re.sub(r"v0=[0-9a-f]{20},", "", value) for name, value in example.headers.items()}
+    assert signed == published
+
+
+def test_what_we_sign_by_the_standard_is_under_an_id_of_its_own_and_genuine() -> None:
+    example = EXAMPLES[0]
+    secret = HookSecret(secret_id=LIVE, text=example.secret)
+
+    one, other = [example.scheme.sign(example.body, secret, now=example.now) for _ in range(2)]
+
+    delivery = Delivery(headers=one, body=example.body)
+    assert verdict(example.scheme, delivery, [secret], now=example.now) == LIVE
+    assert one["webhook-id"] != other["webhook-id"]

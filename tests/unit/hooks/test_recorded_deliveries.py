@@ -112,3 +112,29 @@ def test_a_front_rule_cannot_speak_for_a_front_application() -> None:
     application = scheme_named("front_application")
 
     assert verdict(application, case.delivery, case.secrets, now=case.now) == "its timestamp is missing"
+
+
+#: Header of the signature, and of the time with how many of its units make a second.
+SIGNED_IN = {
+    "samsara": ("x-samsara-signature", "x-samsara-timestamp", 1),
+    "front_application": ("x-front-signature", "x-front-request-timestamp", 1000),
+    "front_rule": ("x-front-signature", None, 1),
+    "token": ("authorization", None, 1),
+}
+GENUINE = [case for case in ALL if case.entry["expect"] != REFUSED]
+
+
+@pytest.mark.parametrize("case", GENUINE, ids=lambda case: case.label)
+def test_what_we_sign_is_what_the_vendor_sent(case: Recorded) -> None:
+    header, timestamp, per_s = SIGNED_IN[case.scheme]
+    headers = case.delivery.headers
+    at = datetime.fromtimestamp(int(headers[timestamp]) / per_s, UTC) if timestamp else case.now
+
+    signed = scheme_named(case.scheme).sign(case.delivery.body, case.secrets[0], now=at)
+
+    assert set(signed) == {header} | ({timestamp} if timestamp else set())
+    assert {name: headers[name] for name in signed} == dict(signed)
+
+
+def test_a_recording_of_each_scheme_that_a_vendor_has_is_signed_again() -> None:
+    assert {case.scheme for case in GENUINE} == set(SIGNED_IN)

@@ -10,7 +10,7 @@ from apex_memory.domain.hooks import Delivery
 from apex_memory.pipeline.intake import verification
 from apex_memory.pipeline.intake.verification.front_application import FrontApplication
 from apex_memory.pipeline.intake.verification.front_rule import FrontRule
-from apex_memory.pipeline.intake.verification.hmac import GITHUB, hmac_scheme
+from apex_memory.pipeline.intake.verification.hmac import GITHUB, SLACK, hmac_scheme
 from apex_memory.pipeline.intake.verification.registry import SCHEMES, scheme_named
 from apex_memory.pipeline.intake.verification.samsara import Samsara
 from apex_memory.pipeline.intake.verification.standard import Standard
@@ -83,3 +83,37 @@ def test_a_test_of_front_proves_itself_like_any_other_delivery() -> None:
 
     assert verdict(FrontApplication(), delivery, [secret]) == secret.secret_id
     assert isinstance(verdict(FrontApplication(), delivery, [other]), str)
+
+
+def slack_challenge(body: bytes) -> str | None:
+    return hmac_scheme(SLACK).challenge(Delivery(headers={}, body=body))
+
+
+@pytest.mark.parametrize("word", ["3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P", "a", "A" * 256])
+def test_slack_is_answered_with_its_own_word(word: str) -> None:
+    body = b'{"token": "t", "challenge": "%s", "type": "url_verification"}' % word.encode()
+
+    assert slack_challenge(body) == word
+
+
+@pytest.mark.parametrize(
+    "word",
+    [b'""', b'"%s"' % (b"A" * 257), b'"<script>"', b'"a\\nb"', b'"a b"', b'"\xc3\xa9"', b"7", b"null", b"[]"],
+)
+def test_a_word_of_slack_that_could_be_more_than_a_word_is_not_sent_back(word: bytes) -> None:
+    with pytest.raises(DeliveryRefused, match="its challenge "):
+        slack_challenge(b'{"type": "url_verification", "challenge": %s}' % word)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"\xff", b"[" * 5000, b'{"type":"event_callback"}', b'{"type":"url_verification"}'],
+)
+def test_what_is_no_test_of_slack_has_no_answer(body: bytes) -> None:
+    assert slack_challenge(body) is None
+
+
+def test_a_sender_that_is_not_slack_hears_no_word_back() -> None:
+    body = b'{"type": "url_verification", "challenge": "word"}'
+
+    assert hmac_scheme(GITHUB).challenge(Delivery(headers={}, body=body)) is None

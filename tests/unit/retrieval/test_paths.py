@@ -5,7 +5,8 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.retrieval.world import fact_of, saying, versioned
+from tests.unit.retrieval.archive import fact_of
+from tests.unit.retrieval.world import saying, versioned
 
 from apex_memory.domain.answers import FactView
 from apex_memory.domain.bundles import EntityRef

@@ -1,12 +1,12 @@
 """Items and commits in, the ports that reading needs out: stores that hold all, a ledger that knows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from uuid import UUID
 
+from tests.unit.retrieval.archive import NOON, LedgerArchive, Row
+
 from apex_memory.domain import ids
-from apex_memory.domain.answers import Candidate, EntityView, FactView, Hit, ItemView, SearchFilter
 from apex_memory.domain.bundles import (
     Bundle,
     Claim,
@@ -17,122 +17,10 @@ from apex_memory.domain.bundles import (
     VersionRef,
 )
 from apex_memory.domain.documents import Passage
-from apex_memory.domain.errors import ItemNotFound
 from apex_memory.pipeline.retrieval.search import Retrieval
 from apex_memory.testing import HashEmbedder, MemoryCache, MemoryGraph, MemoryVectors
 
-NOON = datetime(2025, 10, 19, 12, tzinfo=UTC)
 Link = tuple[EntityRef, str, EntityRef]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One version, as the ledger sees it; a version that is preparing or aborted has no `commit_seq`."""
-
-    write: VersionedBundle
-    commit_seq: int | None = None
-    superseded_seq: int | None = None
-
-    def visible(self, seq: int) -> bool:
-        committed = self.commit_seq is not None and self.commit_seq <= seq
-        return committed and (self.superseded_seq is None or self.superseded_seq > seq)
-
-
-class LedgerArchive:
-    """Keeps the contract of `ports.Archive`, and of the ledger its snapshot, over rows in a dictionary."""
-
-    name = "postgres"
-
-    def __init__(self) -> None:
-        self.rows: dict[tuple[str, VersionRef], Row] = {}
-        self.clock: dict[str, int] = {}
-        self.rebuilding: dict[str, list[str]] = {}
-
-    def visible(self, tenant_id: str, seq: int) -> Sequence[Row]:
-        return [row for (tenant, _), row in self.rows.items() if tenant == tenant_id and row.visible(seq)]
-
-    async def snapshot(self, tenant_id: str) -> int:
-        return self.clock.get(tenant_id, 0)
-
-    async def incomplete(self, tenant_id: str) -> Sequence[str]:
-        return self.rebuilding.get(tenant_id, [])
-
-    async def lexical(
-        self, tenant_id: str, query: str, *, seq: int, limit: int, where: SearchFilter
-    ) -> Sequence[Candidate]:
-        words = set(query.casefold().split())
-        found = [
-            Candidate(
-                chunk_id=chunk, item_id=row.write.ref.item_id, version=row.write.ref.version, score=shared
-            )
-            for row in self.visible(tenant_id, seq)
-            if passes(row.write, where)
-            for chunk, passage in zip(row.write.chunk_ids, row.write.bundle.passages, strict=True)
-            if (shared := len(words & set(passage.text.casefold().split())))
-        ]
-        return sorted(found, key=lambda candidate: -candidate.score)[:limit]
-
-    async def visible_hits(
-        self, tenant_id: str, candidates: Sequence[Candidate], *, seq: int, where: SearchFilter
-    ) -> Sequence[Hit]:
-        hits = {
-            chunk: hit_of(row.write, n)
-            for row in self.visible(tenant_id, seq)
-            if passes(row.write, where)
-            for n, chunk in enumerate(row.write.chunk_ids)
-        }
-        return [
-            hits[one.chunk_id].model_copy(update={"score": one.score})
-            for one in candidates
-            if one.chunk_id in hits
-        ]
-
-    async def visible_facts(
-        self, tenant_id: str, claim_ids: Sequence[UUID], *, seq: int
-    ) -> Sequence[FactView]:
-        facts = {
-            claim: fact_of(row.write, n)
-            for row in self.visible(tenant_id, seq)
-            for n, claim in enumerate(row.write.claim_ids)
-        }
-        return [facts[claim] for claim in claim_ids if claim in facts]
-
-    async def entity(self, tenant_id: str, entity_id: UUID, *, seq: int) -> EntityView:
-        for row in self.visible(tenant_id, seq):
-            for named in row.write.entities:
-                if row.write.entity_id(named) == entity_id:
-                    return view(row.write, named)
-        raise ItemNotFound("entity", str(entity_id))
-
-    async def entities_named(self, tenant_id: str, keys: Sequence[str], *, seq: int) -> Sequence[EntityView]:
-        named = {
-            row.write.entity_id(entity): view(row.write, entity)
-            for row in self.visible(tenant_id, seq)
-            for entity in row.write.entities
-            if ids.entity_key(entity.key) in keys
-        }
-        return list(named.values())
-
-    async def version(self, tenant_id: str, item_id: UUID, *, seq: int) -> int:
-        return (await self.item(tenant_id, item_id, seq=seq)).version
-
-    async def item(self, tenant_id: str, item_id: UUID, *, seq: int) -> ItemView:
-        for row in self.visible(tenant_id, seq):
-            bundle, ref = row.write.bundle, row.write.ref
-            if ref.item_id == item_id:
-                return ItemView(
-                    item_id=item_id,
-                    version=ref.version,
-                    source=bundle.source,
-                    external_id=bundle.external_id,
-                    kind=bundle.kind,
-                    title=bundle.title,
-                    as_of=bundle.as_of,
-                    committed_at=NOON,
-                    chunks=len(bundle.passages),
-                    claims=len(bundle.claims),
-                )
-        raise ItemNotFound("item", str(item_id))
 
 
 class World:
@@ -167,9 +55,16 @@ class World:
         return write
 
     def commit(self, write: VersionedBundle) -> int:
-        """Make a prepared version the item's visible one; the stores are not touched."""
-        seq = self.delete(write.tenant_id, write.ref.item_id)
-        self.archive.rows[write.tenant_id, write.ref] = Row(write, commit_seq=seq)
+        """Make a prepared version the item's visible one, or history; the stores are not touched."""
+        tenant_id, item_id = write.tenant_id, write.ref.item_id
+        seq = self.archive.clock.get(tenant_id, 0) + 1
+        seen = [row.write for row in self.archive.visible(tenant_id, seq) if row.write.ref.item_id == item_id]
+        if any(newer.bundle.as_of > write.bundle.as_of for newer in seen):
+            self.archive.clock[tenant_id] = seq
+            self.archive.rows[tenant_id, write.ref] = Row(write, commit_seq=seq, superseded_seq=seq)
+        else:
+            self.delete(tenant_id, item_id)
+            self.archive.rows[tenant_id, write.ref] = Row(write, commit_seq=seq)
         return seq
 
     def delete(self, tenant_id: str, item_id: UUID) -> int:
@@ -220,59 +115,4 @@ def versioned(tenant_id: str, bundle: Bundle, *, version: int) -> VersionedBundl
         bundle=bundle,
         embedder_id=embedder.id,
         vectors=embedder.vectors([passage.text for passage in bundle.passages]),
-    )
-
-
-def passes(write: VersionedBundle, where: SearchFilter) -> bool:
-    bundle = write.bundle
-    about = {write.entity_id(entity) for entity in write.entities}
-    return (
-        (not where.sources or bundle.source in where.sources)
-        and (not where.kinds or bundle.kind in where.kinds)
-        and (where.entity is None or write.entity_id(where.entity) in about)
-    )
-
-
-def view(write: VersionedBundle, entity: EntityRef) -> EntityView:
-    return EntityView(entity_id=write.entity_id(entity), type=entity.type, key=entity.key, name=entity.key)
-
-
-def hit_of(write: VersionedBundle, n: int) -> Hit:
-    bundle, passage = write.bundle, write.bundle.passages[n]
-    return Hit(
-        chunk_id=write.chunk_ids[n],
-        item_id=write.ref.item_id,
-        version=write.ref.version,
-        source=bundle.source,
-        external_id=bundle.external_id,
-        kind=bundle.kind,
-        title=bundle.title,
-        text=passage.text,
-        heading_path=passage.heading_path,
-        start=passage.start,
-        end=passage.end,
-        page=passage.page,
-        as_of=bundle.as_of,
-        score=0.0,
-        entities=tuple(view(write, entity) for entity in write.entities),
-    )
-
-
-def fact_of(write: VersionedBundle, n: int) -> FactView:
-    claim, bundle = write.bundle.claims[n], write.bundle
-    return FactView(
-        claim_id=write.claim_ids[n],
-        item_id=write.ref.item_id,
-        version=write.ref.version,
-        source=bundle.source,
-        external_id=bundle.external_id,
-        kind=bundle.kind,
-        subject=view(write, claim.subject),
-        predicate=claim.predicate,
-        object=view(write, claim.object) if claim.object else None,
-        value=claim.value,
-        fact=claim.fact,
-        valid_from=claim.valid_from or bundle.as_of,
-        valid_to=claim.valid_to,
-        confidence=claim.confidence,
     )

@@ -12,7 +12,10 @@ import structlog
 from apex_memory.domain.errors import DeliveryRefused, EndpointDisabled, ItemNotFound, RecordRejected
 from apex_memory.domain.hooks import Delivery, Endpoint, Fate, Identity, Receipt
 from apex_memory.domain.ledger import Arrival, Ending, InboxEvent, Outcome
-from apex_memory.ports import Endpoints, Inbox, Scheme, Source
+from apex_memory.pipeline.intake.allowance import Allowances
+from apex_memory.pipeline.intake.pings import MARK, is_marked, ping_of
+from apex_memory.ports import Endpoints, Inbox, Scheme
+from apex_memory.ports.mappings import SourceOf
 
 #: They hold what the sender proves itself with.
 _SECRET_HEADERS: Final = frozenset({
@@ -36,13 +39,15 @@ class Gateway:
         *,
         endpoints: Endpoints,
         inbox: Inbox,
-        sources: Mapping[str, Source],
+        source_of: SourceOf,
         scheme_of: Callable[[Endpoint], Scheme],
+        allowances: Allowances,
     ) -> None:
         self._endpoints = endpoints
         self._inbox = inbox
-        self._sources = sources
+        self._source_of = source_of
         self._scheme_of = scheme_of
+        self._allowances = allowances
 
     async def receive(self, source: str, endpoint_id: str, delivery: Delivery, *, now: datetime) -> Receipt:
         """What its sender is to be told.
@@ -51,6 +56,7 @@ class Gateway:
             ItemNotFound: no endpoint of this source by that id.
             EndpointDisabled: there is one, and its owner has closed it.
             DeliveryRefused: it does not prove itself.
+            AllowanceSpent: its sender has sent too much; or too much came that did not prove itself.
             StoreUnavailable: it may or may not have been kept; sent again, it is kept once.
         """
         opened = await self._endpoints.opened(endpoint_id)
@@ -65,19 +71,43 @@ class Gateway:
             secret_id = scheme.verify(delivery, opened.secrets, now=now)
             challenge = scheme.challenge(delivery)
         except DeliveryRefused as exc:
+            # Judged all the same: who knows the URL and no secret must not shut out who knows both. What
+            # this spares is the answer's reason and a line in the log.
+            self._allowances.refusals.spend(tenant_id, endpoint_id)
             log.warning("delivery.refused", source=source, reason=exc.problem, size=len(delivery.body))
             raise
+        # Only what is proven is counted: nobody else can use up its sender's allowance.
+        self._allowances.endpoints.spend(tenant_id, endpoint_id)
         if challenge is not None:
             return Receipt(challenge=challenge)
-        event = self._event(tenant_id, endpoint, delivery, secret_id=secret_id, now=now)
+        event = await self._event(tenant_id, endpoint, delivery, secret_id=secret_id, now=now)
         accepted = await self._inbox.accept(event)
         return Receipt(event_id=accepted.event_id, duplicate=accepted.duplicate)
 
-    def _event(
+    async def ping(self, tenant_id: str, endpoint_id: str, *, now: datetime) -> UUID:
+        """The event of a test message, signed with the newest secret as its sender would, received like any.
+
+        Raises:
+            ItemNotFound: no such endpoint, or not this tenant's.
+            DeliveryRefused: its secret, or its rule, can prove nothing.
+            EndpointDisabled, AllowanceSpent, StoreUnavailable: as `receive`.
+        """
+        opened = await self._endpoints.opened(endpoint_id)
+        if opened is None or opened.tenant_id != tenant_id:
+            raise ItemNotFound("endpoint", endpoint_id)
+        if not opened.secrets:
+            raise DeliveryRefused("its endpoint has no live secret that can be used")
+        source, body = opened.endpoint.source, ping_of(opened.endpoint.source, now=now)
+        headers = self._scheme_of(opened.endpoint).sign(body, opened.secrets[0], now=now)
+        receipt = await self.receive(source, endpoint_id, Delivery(headers=headers, body=body), now=now)
+        assert receipt.event_id  # noqa: S101 - none of our test messages asks for a challenge
+        return receipt.event_id
+
+    async def _event(
         self, tenant_id: str, endpoint: Endpoint, delivery: Delivery, *, secret_id: UUID, now: datetime
     ) -> InboxEvent:
         digest = hashlib.sha256(delivery.body).hexdigest()
-        identity, ending = self._identified(endpoint, delivery.body, digest=digest)
+        identity, ending = await self._identified(tenant_id, endpoint, delivery.body, digest=digest)
         return InboxEvent(
             event_id=uuid4(),
             tenant_id=tenant_id,
@@ -93,7 +123,9 @@ class Gateway:
             ending=ending,
         )
 
-    def _identified(self, endpoint: Endpoint, body: bytes, *, digest: str) -> tuple[Identity, Ending | None]:
+    async def _identified(
+        self, tenant_id: str, endpoint: Endpoint, body: bytes, *, digest: str
+    ) -> tuple[Identity, Ending | None]:
         """What cannot be read is a dead letter: its sender has done its part, and no repetition mends it."""
         nameless = Identity(dedupe_key=f"sha256:{digest}", label=digest[:12], fate=Fate.UNKNOWN)
         try:
@@ -102,10 +134,12 @@ class Gateway:
             return nameless, Ending(outcome=Outcome.QUARANTINED, reason="the body is not JSON")
         if not isinstance(parsed, dict):
             return nameless, Ending(outcome=Outcome.QUARANTINED, reason="the body is not a JSON object")
+        if is_marked(cast("Mapping[str, object]", parsed)):
+            ping = Identity(dedupe_key=nameless.dedupe_key, label=MARK, fate=Fate.PING)
+            return ping, _ENDINGS[Fate.PING]
         try:
-            identity = self._sources[endpoint.source].identify(
-                cast("Mapping[str, object]", parsed), digest=digest
-            )
+            source = await self._source_of(tenant_id, endpoint.source)
+            identity = source.identify(cast("Mapping[str, object]", parsed), digest=digest)
         except RecordRejected as exc:
             return nameless, Ending(outcome=Outcome.QUARANTINED, reason=str(exc))
         return identity, _ENDINGS.get(identity.fate)

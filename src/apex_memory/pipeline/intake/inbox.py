@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from apex_memory.database import Connection, Database, Listener
 from apex_memory.domain.bundles import ItemKind
 from apex_memory.domain.errors import ItemNotFound
-from apex_memory.domain.ledger import Accepted, Batch, Conclusion, InboxEvent, Ingestion
+from apex_memory.domain.ledger import Accepted, AcceptedBatch, Batch, Conclusion, InboxEvent, Ingestion
 
 #: A claimer that has not started its workflow after this long is taken for dead; starting twice is harmless.
 _CLAIM_EXPIRES: Final = "15 seconds"
@@ -43,7 +43,8 @@ RETURNING tenant_id, batch_id, source, kind, label, size
 """  # noqa: S608 - a constant of this module
 
 # A loose index scan: one probe a lane (tenant, source, kind), however long each lane's queue is. The lane
-# with the fewest open batches goes first, so a flood of one tenant does not hold up the others.
+# with the fewest open batches goes first, so a flood of one tenant does not hold up the others. A batch that
+# has been open for long waits for something, such as a source that is down: it takes nobody's place.
 _LANE: Final = """
 WITH RECURSIVE lane AS (
     (SELECT tenant_id, source, kind FROM inbox_event WHERE batch_id IS NULL AND outcome IS NULL
@@ -60,7 +61,11 @@ WITH RECURSIVE lane AS (
                    AND b.closed_at IS NULL) AS open
     FROM lane AS l
 )
-SELECT tenant_id, source, kind FROM load WHERE open < %s ORDER BY open, random() LIMIT 1
+SELECT tenant_id, source, kind FROM load
+WHERE open < %(in_flight)s
+  AND (SELECT count(*) FROM batch
+       WHERE closed_at IS NULL AND claimed_at > now() - interval '30 seconds') < %(at_once)s
+ORDER BY open, random() LIMIT 1
 """
 
 _TAKE: Final = """
@@ -73,6 +78,22 @@ ORDER BY received_at LIMIT %(size)s FOR UPDATE SKIP LOCKED
 _OPEN_BATCH: Final = """
 INSERT INTO batch (tenant_id, batch_id, source, kind, label, size)
 VALUES (%(tenant_id)s, %(batch_id)s, %(source)s, %(kind)s, %(label)s, %(size)s)
+"""
+
+_OPEN_ONCE: Final = f"{_OPEN_BATCH} ON CONFLICT (tenant_id, batch_id) DO NOTHING RETURNING batch_id"
+
+_BATCH: Final = """
+SELECT tenant_id, batch_id, source, kind, label, size,
+       workflow_id IS NOT NULL OR closed_at IS NOT NULL AS started
+FROM batch WHERE tenant_id = %(tenant_id)s AND batch_id = %(batch_id)s
+"""
+
+# What is there already under its key stays where it is.
+_KEEP: Final = """
+INSERT INTO inbox_event (tenant_id, event_id, source, kind, dedupe_key, label, body, received_at, batch_id)
+VALUES (%(tenant_id)s, %(event_id)s, %(source)s, %(kind)s, %(dedupe_key)s, %(label)s, %(body)s,
+        %(received_at)s, %(batch_id)s)
+ON CONFLICT (tenant_id, source, dedupe_key) DO UPDATE SET deliveries = inbox_event.deliveries + 1
 """
 
 _ASSIGN: Final = "UPDATE inbox_event SET batch_id = %s WHERE tenant_id = %s AND event_id = ANY(%s)"
@@ -129,12 +150,25 @@ class PostgresInbox:
             [row] = await cursor.fetchall()
         return Accepted(event_id=row["event_id"], duplicate=row["duplicate"])
 
-    async def claim(self, *, batch_size: int, in_flight: int) -> Batch | None:
+    async def accept_batch(self, batch: Batch, events: Sequence[InboxEvent]) -> AcceptedBatch:
+        async with self._database.transaction() as connection:
+            # Two at once: the later one waits here for the earlier one's end.
+            if await _one(connection, _OPEN_ONCE, batch.model_dump()) is None:
+                row = await _one(connection, _BATCH, batch.model_dump())
+                assert row  # noqa: S101 - batches are never deleted
+                started = row.pop("started")
+                return AcceptedBatch(batch=Batch(**row), duplicate=True, started=started)
+            rows = [{**_row(event), "batch_id": batch.batch_id} for event in events]
+            async with connection.cursor() as cursor:
+                await cursor.executemany(_KEEP, rows)
+        return AcceptedBatch(batch=batch, duplicate=False, started=False)
+
+    async def claim(self, *, batch_size: int, in_flight: int, at_once: int = 1_000) -> Batch | None:
         async with self._database.transaction() as connection:
             orphan = await _one(connection, _ORPHAN, None)
             if orphan is not None:
                 return Batch(**orphan)
-            lane = await _one(connection, _LANE, (in_flight,))
+            lane = await _one(connection, _LANE, {"in_flight": in_flight, "at_once": at_once})
             return await _take(connection, lane, batch_size) if lane else None
 
     async def started(self, batch: Batch, *, workflow_id: str) -> None:

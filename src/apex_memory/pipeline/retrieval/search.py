@@ -25,6 +25,7 @@ from apex_memory.pipeline.retrieval.passages import PassageSearch
 from apex_memory.pipeline.retrieval.query_cache import QueryCache
 from apex_memory.pipeline.retrieval.question import Question, asked, check_limit
 from apex_memory.pipeline.retrieval.snapshot import SnapshotReader, Snapshots
+from apex_memory.pipeline.retrieval.standing import StandingSearch, current
 from apex_memory.ports import Archive, Cache, Embedder, GraphSearcher, VectorSearcher
 
 EVERYTHING: Final = SearchFilter()
@@ -59,6 +60,7 @@ class Retrieval:
         self._cards = Cards(cache)
         self._passages = PassageSearch(archive, vectors, self._queries, deadline_s=deadline_s)
         self._facts = FactSearch(graph, archive, deadline_s=deadline_s)
+        self._standing = StandingSearch(archive, deadline_s=deadline_s)
 
     async def search(
         self,
@@ -90,7 +92,9 @@ class Retrieval:
     async def neighbourhood(
         self, tenant_id: str, entity_id: UUID, *, min_seq: int | None = None, limit: int = 50
     ) -> Neighbourhood:
-        """An entity and the facts around it, nearest first.
+        """An entity, what else it is called, how it stands and stood, and the facts around it, nearest first.
+
+        `limit` is that of the facts, and of each functional predicate's part of the timeline.
 
         Raises:
             ItemNotFound: nothing visible speaks of the entity.
@@ -107,8 +111,20 @@ class Retrieval:
         )
         if self._graph.name in incomplete:
             raise StoreUnavailable(self._graph.name, "it is being rebuilt")
-        facts = await self._facts.around(tenant_id, [entity_id], seq=seq, limit=limit)
-        return Neighbourhood(seq=seq, entity=entity, facts=facts[:limit])
+        facts, aliases = await asyncio.gather(
+            self._facts.around(tenant_id, [entity_id], seq=seq, limit=limit),
+            self._standing.aliases(tenant_id, entity_id, seq=seq),
+        )
+        names = [entity_id, *(alias.entity_id for alias in aliases)]
+        timeline = await self._standing.timeline(tenant_id, names, seq=seq, limit=limit)
+        return Neighbourhood(
+            seq=seq,
+            entity=entity,
+            facts=facts[:limit],
+            aliases=aliases,
+            current=current(timeline),
+            timeline=timeline,
+        )
 
     async def item(self, tenant_id: str, item_id: UUID) -> ItemView:
         """Raises ItemNotFound, StoreUnavailable."""

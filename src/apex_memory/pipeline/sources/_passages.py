@@ -26,7 +26,7 @@ def passage_of(text: str, unread: Mapping[str, object], *, source: str) -> Passa
     """
     lines = [text, *_lines_within(unread, source=source)]
     whole = "\n".join(lines)
-    return Passage(ordinal=0, text=whole, start=0, end=len(whole))
+    return Passage(ordinal=0, text=whole, start=0, end=len(whole), worded=len(text))
 
 
 def _lines_within(unread: Mapping[str, object], *, source: str) -> Iterator[str]:
@@ -51,8 +51,8 @@ def _lines(path: str, value: object, *, depth: int) -> Iterator[str]:
             for key, child in _children(cast("dict[object, object] | list[object]", value)):
                 yield from _lines(f"{path}.{key}" if depth else key, child, depth=depth + 1)
         case _:
-            if written := _written(value):
-                yield f"{path}: {written}"
+            if said := written(value):
+                yield f"{path}: {said}"
 
 
 def _children(value: dict[object, object] | list[object]) -> Iterator[tuple[str, object]]:
@@ -62,7 +62,8 @@ def _children(value: dict[object, object] | list[object]) -> Iterator[tuple[str,
         yield from ((storable(str(key)), value[key]) for key in sorted(value, key=str))
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """Of a JSON value that holds no others: as a reader sees it; empty for null and blanks."""
     match value:
         case None:
             return ""

@@ -79,10 +79,10 @@ def _problem(kind: str, message: str, found: object) -> str:
         return "required, and missing"
     # pydantic's own words would name our private classes.
     expected = "expected an object" if kind == "model_type" else message[0].lower() + message[1:]
-    return f"{expected}; found {_described(found)}"
+    return f"{expected}; found {described(found)}"
 
 
-def _described(value: object) -> str:
+def described(value: object) -> str:
     """The kind of a JSON value; text may be personal, so only its length is told."""
     match value:
         case None:

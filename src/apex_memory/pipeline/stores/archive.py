@@ -1,5 +1,6 @@
 """Candidates and a snapshot in, what was visible then out: the one place where visibility is decided."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -64,10 +65,13 @@ WHERE m.tenant_id = %(tenant)s
 ORDER BY m.item_id, m.version, m.entity_id, m.mention_id
 """
 
+_FACT: Final[LiteralString] = """
+    t.claim_id, t.item_id, t.version, h.source, h.external_id, h.kind, t.subject_id, t.predicate,
+    t.object_id, t.value, t.fact, t.valid_from, t.valid_to, t.confidence
+"""
+
 _FACTS: Final[LiteralString] = f"""
-SELECT t.claim_id, t.item_id, t.version, h.source, h.external_id, h.kind, t.subject_id, t.predicate,
-       t.object_id, t.value, t.fact, t.valid_from, t.valid_to, t.confidence
-FROM claim AS t {_VERSION_OF} {_ITEM_OF}
+SELECT {_FACT} FROM claim AS t {_VERSION_OF} {_ITEM_OF}
 WHERE t.tenant_id = %(tenant)s AND t.claim_id = ANY(%(claims)s) AND {_VISIBLE}
 """  # noqa: S608
 
@@ -80,6 +84,41 @@ ORDER BY t.entity_id, v.as_of DESC, t.mention_id
 """  # noqa: S608
 
 _BY_KEY: Final[LiteralString] = "SELECT entity_id FROM entity WHERE tenant_id = %s AND key = ANY(%s) LIMIT 64"
+
+# What has been said of one moment is ordered by what it says: claims' ids tell which version came first.
+_NEWEST_FIRST: Final[LiteralString] = """
+    valid_from DESC, fact COLLATE "C", source COLLATE "C", external_id COLLATE "C"
+"""
+
+# A vehicle's entries say all day long which VIN it has, and the newest of them say it as well. What has been
+# superseded counts among the newest until it is collected.
+_SAME_AS: Final[LiteralString] = f"""
+SELECT DISTINCT t.other FROM unnest(%(entities)s::uuid[]) AS e (entity_id)
+CROSS JOIN LATERAL (
+    (SELECT c.tenant_id, c.item_id, c.version, c.object_id AS other FROM claim AS c
+     WHERE c.tenant_id = %(tenant)s AND c.subject_id = e.entity_id AND c.predicate = 'same_as'
+       AND c.object_id IS NOT NULL
+     ORDER BY c.valid_from DESC LIMIT 512)
+    UNION ALL
+    (SELECT c.tenant_id, c.item_id, c.version, c.subject_id FROM claim AS c
+     WHERE c.tenant_id = %(tenant)s AND c.object_id = e.entity_id AND c.predicate = 'same_as'
+     ORDER BY c.valid_from DESC LIMIT 512)
+) AS t {_VERSION_OF}
+WHERE t.other <> ALL(%(entities)s) AND {_VISIBLE}
+ORDER BY t.other LIMIT %(limit)s
+"""  # noqa: S608
+
+# One walk down the index an entity and predicate: of a vehicle's hundred thousand places it reads the newest.
+_SAID_OF: Final[LiteralString] = f"""
+SELECT said.* FROM unnest(%(entities)s::uuid[]) AS e (entity_id)
+CROSS JOIN unnest(%(predicates)s::text[]) AS p (predicate)
+CROSS JOIN LATERAL (
+    SELECT {_FACT} FROM claim AS t {_VERSION_OF} {_ITEM_OF}
+    WHERE t.tenant_id = %(tenant)s AND t.subject_id = e.entity_id AND t.predicate = p.predicate AND {_VISIBLE}
+    ORDER BY {_NEWEST_FIRST} LIMIT %(limit)s
+) AS said
+ORDER BY {_NEWEST_FIRST}
+"""  # noqa: S608
 
 _VERSION: Final[LiteralString] = f"""
 SELECT v.version FROM item_version AS v
@@ -137,15 +176,12 @@ class PostgresArchive:
     async def visible_facts(
         self, tenant_id: str, claim_ids: Sequence[UUID], *, seq: int
     ) -> Sequence[FactView]:
+        parameters = {"tenant": tenant_id, "claims": list(claim_ids), "seq": seq}
         async with self._database.connection() as connection:
-            cursor = await connection.execute(
-                _FACTS, {"tenant": tenant_id, "claims": list(claim_ids), "seq": seq}
-            )
-            rows = {row["claim_id"]: row async for row in cursor}
-            named = {row[end] for row in rows.values() for end in ("subject_id", "object_id") if row[end]}
-            seen = await _seen(connection, tenant_id, list(named), seq=seq)
-        # A claim names only entities that its own version mentions, so both ends are seen whenever it is.
-        return [_fact(rows[claim_id], seen) for claim_id in dict.fromkeys(claim_ids) if claim_id in rows]
+            cursor = await connection.execute(_FACTS, parameters)
+            facts = await _facts(connection, tenant_id, await cursor.fetchall(), seq=seq)
+        found = {fact.claim_id: fact for fact in facts}
+        return [found[claim_id] for claim_id in dict.fromkeys(claim_ids) if claim_id in found]
 
     async def entity(self, tenant_id: str, entity_id: UUID, *, seq: int) -> EntityView:
         async with self._database.connection() as connection:
@@ -160,6 +196,31 @@ class PostgresArchive:
             ids = [row["entity_id"] async for row in cursor]
             seen = await _seen(connection, tenant_id, ids, seq=seq) if ids else {}
         return list(seen.values())
+
+    async def same_as(
+        self, tenant_id: str, entity_ids: Sequence[UUID], *, seq: int, limit: int
+    ) -> Sequence[EntityView]:
+        parameters = {"tenant": tenant_id, "entities": list(entity_ids), "seq": seq, "limit": limit}
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(_SAME_AS, parameters)
+            others = [row["other"] async for row in cursor]
+            seen = await _seen(connection, tenant_id, others, seq=seq) if others else {}
+        return [seen[other] for other in others]
+
+    async def said_of(
+        self, tenant_id: str, entity_ids: Sequence[UUID], predicates: Sequence[str], *, seq: int, limit: int
+    ) -> Sequence[FactView]:
+        parameters = {
+            "tenant": tenant_id,
+            "entities": list(entity_ids),
+            "predicates": list(predicates),
+            "seq": seq,
+            "limit": limit,
+        }
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(_SAID_OF, parameters)
+            rows = _at_most(limit, await cursor.fetchall())
+            return await _facts(connection, tenant_id, rows, seq=seq)
 
     async def version(self, tenant_id: str, item_id: UUID, *, seq: int) -> int:
         async with self._database.connection() as connection:
@@ -176,6 +237,26 @@ class PostgresArchive:
         if row is None:
             raise ItemNotFound("item", str(item_id))
         return ItemView(**row)
+
+
+async def _facts(
+    connection: Connection, tenant_id: str, rows: Sequence[Mapping[str, Any]], *, seq: int
+) -> Sequence[FactView]:
+    named = {row[end] for row in rows for end in ("subject_id", "object_id") if row[end]}
+    seen = await _seen(connection, tenant_id, list(named), seq=seq) if named else {}
+    # A claim names only entities that its own version mentions, so both ends are seen whenever it is.
+    return [_fact(row, seen) for row in rows]
+
+
+def _at_most(limit: int, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The first ones of each predicate."""
+    places: Counter[str] = Counter()
+    kept: list[Mapping[str, Any]] = []
+    for row in rows:
+        places[row["predicate"]] += 1
+        if places[row["predicate"]] <= limit:
+            kept.append(row)
+    return kept
 
 
 def _fact(row: Mapping[str, Any], seen: Mapping[UUID, EntityView]) -> FactView:

@@ -50,6 +50,13 @@ def secret_behind(
     return found
 
 
+def key_in(secret: HookSecret, key_of: Callable[[str], bytes]) -> bytes:
+    """A secret's own key. Raises DeliveryRefused: `key_of` cannot read it, or it is blank."""
+    for _, key in _usable([secret], key_of):
+        return key
+    raise DeliveryRefused("its endpoint has no live secret that can be used")
+
+
 def _usable(secrets: Sequence[HookSecret], key_of: Callable[[str], bytes]) -> Iterator[tuple[UUID, bytes]]:
     for secret in secrets:
         try:

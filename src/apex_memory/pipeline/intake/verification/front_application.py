@@ -1,24 +1,27 @@
 """Deliveries of a Front application in, the signing key they were made with out, and its challenge."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import orjson
 
-from apex_memory.domain.errors import DeliveryRefused
 from apex_memory.domain.hooks import Delivery, HookSecret
+from apex_memory.pipeline.intake.verification._challenge import echoed
 from apex_memory.pipeline.intake.verification._headers import text_of, time_of
-from apex_memory.pipeline.intake.verification._signatures import in_base64, mac, secret_behind, text_key
+from apex_memory.pipeline.intake.verification._signatures import (
+    in_base64,
+    key_in,
+    mac,
+    secret_behind,
+    text_key,
+)
 
 #: Front documents no tolerance; this is what Standard Webhooks, Stripe and Slack allow.
 _TOLERANCE_S: Final = 300
 
 _CHALLENGE: Final = "x-front-challenge"
-# The header is not signed, and is sent back as it is: no markup, no second header, nothing long.
-_ECHOED: Final = re.compile(r"[0-9A-Za-z._~+/=:-]{1,256}")
 
 
 class FrontApplication:
@@ -36,8 +39,15 @@ class FrontApplication:
             [signature],
             secrets,
             key_of=text_key,
-            sign=lambda key: in_base64(mac(key, stated, b":", delivery.body)),
+            sign=lambda key: _signature(key, stated, delivery.body),
         )
+
+    def sign(self, body: bytes, secret: HookSecret, *, now: datetime) -> Mapping[str, str]:
+        stated = f"{round(now.timestamp() * 1000)}"
+        return {
+            "x-front-request-timestamp": stated,
+            "x-front-signature": _signature(key_in(secret, text_key), stated.encode(), body),
+        }
 
     def challenge(self, delivery: Delivery) -> str | None:
         """The word that Front sends whenever the webhook is saved, and wants back.
@@ -47,10 +57,12 @@ class FrontApplication:
         """
         if _CHALLENGE not in delivery.headers or not _is_sync(delivery.body):
             return None
-        word = text_of(delivery, _CHALLENGE, what="challenge")
-        if not _ECHOED.fullmatch(word):
-            raise DeliveryRefused("its challenge is not one word of at most 256 letters, digits and ._~+/=:-")
-        return word
+        # The header is not signed.
+        return echoed(text_of(delivery, _CHALLENGE, what="challenge"))
+
+
+def _signature(key: bytes, stated: bytes, body: bytes) -> str:
+    return in_base64(mac(key, stated, b":", body))
 
 
 def _is_sync(body: bytes) -> bool:

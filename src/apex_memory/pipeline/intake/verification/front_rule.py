@@ -1,13 +1,19 @@
 """Deliveries of a Front rule in, the API secret they were made with out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from apex_memory.domain.hooks import Delivery, HookSecret
 from apex_memory.pipeline.intake.verification._challenge import Unasked
 from apex_memory.pipeline.intake.verification._headers import text_of
-from apex_memory.pipeline.intake.verification._signatures import in_base64, mac, secret_behind, text_key
+from apex_memory.pipeline.intake.verification._signatures import (
+    in_base64,
+    key_in,
+    mac,
+    secret_behind,
+    text_key,
+)
 
 
 class FrontRule(Unasked):
@@ -26,5 +32,12 @@ class FrontRule(Unasked):
             [signature],
             secrets,
             key_of=text_key,
-            sign=lambda key: in_base64(mac(key, delivery.body, algorithm="sha1")),
+            sign=lambda key: _signature(key, delivery.body),
         )
+
+    def sign(self, body: bytes, secret: HookSecret, *, now: datetime) -> Mapping[str, str]:  # noqa: ARG002 - the port's
+        return {"x-front-signature": _signature(key_in(secret, text_key), body)}
+
+
+def _signature(key: bytes, body: bytes) -> str:
+    return in_base64(mac(key, body, algorithm="sha1"))

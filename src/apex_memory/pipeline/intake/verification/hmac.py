@@ -1,16 +1,24 @@
 """A sender's rule in, a scheme out; then its deliveries in, the secret they were signed with out."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
-from uuid import UUID
+from typing import Final, cast
+from uuid import UUID, uuid4
+
+import orjson
 
 from apex_memory.domain.errors import DeliveryRefused
 from apex_memory.domain.hooks import Delivery, HmacRule, HookSecret
-from apex_memory.pipeline.intake.verification._challenge import Unasked
+from apex_memory.pipeline.intake.verification._challenge import echoed
 from apex_memory.pipeline.intake.verification._headers import check_time, id_of, text_of
-from apex_memory.pipeline.intake.verification._signatures import in_base64, mac, secret_behind, text_key
+from apex_memory.pipeline.intake.verification._signatures import (
+    in_base64,
+    key_in,
+    mac,
+    secret_behind,
+    text_key,
+)
 
 GITHUB: Final = HmacRule(header="x-hub-signature-256", prefix="sha256=")
 STRIPE: Final = HmacRule(header="stripe-signature", fields=("t", "v1"), template="{timestamp}.{body}")
@@ -37,7 +45,7 @@ def hmac_scheme(rule: HmacRule) -> "Hmac":
     return Hmac(rule)
 
 
-class Hmac(Unasked):
+class Hmac:
     """What `hmac_scheme` makes of a sound rule."""
 
     name = "hmac"
@@ -57,13 +65,34 @@ class Hmac(Unasked):
             parts["timestamp"] = stated.encode()
         if rule.id_header is not None:
             parts["id"] = id_of(delivery, rule.id_header.lower()).encode()
+        return secret_behind(claims, secrets, key_of=text_key, sign=lambda key: self._signature(key, parts))
+
+    def sign(self, body: bytes, secret: HookSecret, *, now: datetime) -> Mapping[str, str]:
+        rule, stated, message_id = self._rule, f"{int(now.timestamp())}", f"msg_{uuid4().hex}"
+        parts = {"body": body, "timestamp": stated.encode(), "id": message_id.encode()}
+        signature = self._signature(key_in(secret, text_key), parts)
+        if rule.fields is not None:
+            of_time, of_signature = rule.fields
+            signature = f"{of_time}={stated},{of_signature}={signature}"
+        headers = {rule.header: signature}
+        if rule.timestamp_header is not None:
+            headers[rule.timestamp_header] = stated
+        if rule.id_header is not None:
+            headers[rule.id_header] = message_id
+        return {name.lower(): value for name, value in headers.items()}
+
+    def challenge(self, delivery: Delivery) -> str | None:
+        """The word that Slack sends when the URL is entered, and wants back."""
+        if self._rule.header.lower() != SLACK.header:
+            return None
+        said = _said(delivery.body)
+        if said.get("type") != "url_verification" or "challenge" not in said:
+            return None
+        return echoed(said["challenge"])
+
+    def _signature(self, key: bytes, parts: Mapping[str, bytes]) -> str:
         signed = [parts[p] if at % 2 else p.encode() for at, p in enumerate(self._pieces)]
-        return secret_behind(
-            claims,
-            secrets,
-            key_of=text_key,
-            sign=lambda key: rule.prefix + _spelt(mac(key, *signed, algorithm=rule.hash), rule),
-        )
+        return self._rule.prefix + _spelt(mac(key, *signed, algorithm=self._rule.hash), self._rule)
 
     def _stated_and_claims(self, delivery: Delivery) -> tuple[str | None, list[str]]:
         """The timestamp, if the rule has one, and the signatures."""
@@ -94,6 +123,15 @@ def _listed(text: str, timestamp: str, signature: str) -> tuple[str, list[str]]:
 
 def _spelt(digest: bytes, rule: HmacRule) -> str:
     return digest.hex() if rule.encoding == "hex" else in_base64(digest)
+
+
+def _said(body: bytes) -> Mapping[str, object]:
+    """Of what is no JSON object, nothing."""
+    try:
+        parsed: object = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return cast("Mapping[str, object]", parsed) if isinstance(parsed, dict) else {}
 
 
 def _flaw(rule: HmacRule, named: Sequence[str]) -> str | None:

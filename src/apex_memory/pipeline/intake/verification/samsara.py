@@ -1,6 +1,6 @@
 """Samsara's deliveries in, the secret they were signed with out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from apex_memory.domain.hooks import Delivery, HookSecret
 from apex_memory.pipeline.intake.verification._challenge import Unasked
 from apex_memory.pipeline.intake.verification._headers import text_of, time_of
-from apex_memory.pipeline.intake.verification._signatures import base64_key, mac, secret_behind
+from apex_memory.pipeline.intake.verification._signatures import base64_key, key_in, mac, secret_behind
 
 #: Samsara documents no tolerance; this is what Standard Webhooks, Stripe and Slack allow.
 _TOLERANCE_S: Final = 300
@@ -30,5 +30,14 @@ class Samsara(Unasked):
             [signature],
             secrets,
             key_of=base64_key,
-            sign=lambda key: f"v1={mac(key, b'v1:', stated, b':', delivery.body).hex()}",
+            sign=lambda key: _signature(key, stated, delivery.body),
         )
+
+    def sign(self, body: bytes, secret: HookSecret, *, now: datetime) -> Mapping[str, str]:
+        stated = f"{int(now.timestamp())}"
+        signature = _signature(key_in(secret, base64_key), stated.encode(), body)
+        return {"x-samsara-timestamp": stated, "x-samsara-signature": signature}
+
+
+def _signature(key: bytes, stated: bytes, body: bytes) -> str:
+    return f"v1={mac(key, b'v1:', stated, b':', body).hex()}"

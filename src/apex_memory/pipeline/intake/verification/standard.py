@@ -1,15 +1,21 @@
 """Deliveries by Standard Webhooks 1.0.0 in, the secret they were signed with out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from apex_memory.domain.errors import DeliveryRefused
 from apex_memory.domain.hooks import Delivery, HookSecret
 from apex_memory.pipeline.intake.verification._challenge import Unasked
 from apex_memory.pipeline.intake.verification._headers import id_of, text_of, time_of
-from apex_memory.pipeline.intake.verification._signatures import base64_key, in_base64, mac, secret_behind
+from apex_memory.pipeline.intake.verification._signatures import (
+    base64_key,
+    in_base64,
+    key_in,
+    mac,
+    secret_behind,
+)
 
 #: What the reference libraries allow.
 _TOLERANCE_S: Final = 300
@@ -37,8 +43,17 @@ class Standard(Unasked):
             claims,
             secrets,
             key_of=_key,
-            sign=lambda key: f"v1,{in_base64(mac(key, message_id, b'.', stated, b'.', delivery.body))}",
+            sign=lambda key: _signature(key, message_id, stated, delivery.body),
         )
+
+    def sign(self, body: bytes, secret: HookSecret, *, now: datetime) -> Mapping[str, str]:
+        message_id, stated = f"msg_{uuid4().hex}", f"{int(now.timestamp())}"
+        signature = _signature(key_in(secret, _key), message_id.encode(), stated.encode(), body)
+        return {"webhook-id": message_id, "webhook-timestamp": stated, "webhook-signature": signature}
+
+
+def _signature(key: bytes, message_id: bytes, stated: bytes, body: bytes) -> str:
+    return f"v1,{in_base64(mac(key, message_id, b'.', stated, b'.', body))}"
 
 
 def _family(delivery: Delivery) -> str:

@@ -1,5 +1,6 @@
 """One vehicle of the GPS feed in, its bundle out: a sample a point, a claim a change of place."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -8,11 +9,13 @@ import structlog
 from pydantic import BeforeValidator, Field
 
 from apex_memory.domain.bundles import Bundle, Claim, Sample
+from apex_memory.domain.feeds import LastKnown
 from apex_memory.pipeline.sources._claims import claim, mentioned
 from apex_memory.pipeline.sources._fields import (
     BlankAsNone,
     Heading,
     Id,
+    Identifier,
     Instant,
     Latitude,
     Longitude,
@@ -43,7 +46,7 @@ def map_vehicle(record: Mapping[str, object], *, received_at: datetime) -> Bundl
     sent = read(_Sent, record, source=SOURCE)
     vehicle = vehicle_in(record)
     assert vehicle is not None  # noqa: S101 - the shape has read the same id
-    if points := _in_order(sent.gps):
+    if points := in_order(sent.gps):
         return _moving(sent, vehicle, points)
     return Bundle(
         source=SOURCE,
@@ -57,14 +60,15 @@ def map_vehicle(record: Mapping[str, object], *, received_at: datetime) -> Bundl
     )
 
 
-def _moving(sent: "_Sent", vehicle: Vehicle, points: Sequence["_Point"]) -> Bundle:
-    first, last = stamp(points[0].time), stamp(points[-1].time)
-    places = _places(points)
+def _moving(sent: "_Sent", vehicle: Vehicle, points: Sequence["Point"]) -> Bundle:
+    places = places_in(points, sent.last_known())
+    if not places:
+        return _staying(sent, vehicle, points)
     # Of the other points' further fields none is shown: there are thousands, and hardly ever anything new.
     unread = {**(sent.model_extra or {}), "gps": points[-1].unread()}
     return Bundle(
         source=SOURCE,
-        external_id=f"{sent.id}@{last}" if first == last else f"{sent.id}@{first}..{last}",
+        external_id=name_of(sent.id, points),
         kind="record",
         title=f"{vehicle.itself.name} positions",
         as_of=points[-1].time,
@@ -73,6 +77,26 @@ def _moving(sent: "_Sent", vehicle: Vehicle, points: Sequence["_Point"]) -> Bund
         claims=(*same_as(vehicle), *(_located_at(vehicle, point) for point in places)),
         samples=tuple(_samples(vehicle, points)),
     )
+
+
+def _staying(sent: "_Sent", vehicle: Vehicle, points: Sequence["Point"]) -> Bundle:
+    """Nothing that a reader would want to be told: telemetry alone, without text that is embedded."""
+    return Bundle(
+        source=SOURCE,
+        external_id=name_of(sent.id, points),
+        kind="record",
+        # Not the vehicle's name: what is read in a title is claimed, and here nothing is.
+        title="positions",
+        as_of=points[-1].time,
+        mentions=(vehicle.itself,),
+        samples=tuple(_samples(vehicle, points)),
+    )
+
+
+def name_of(vehicle_id: str, points: Sequence["Point"]) -> str:
+    """The external id of what a vehicle sent at once, from its points in order."""
+    first, last = stamp(points[0].time), stamp(points[-1].time)
+    return f"{vehicle_id}@{last}" if first == last else f"{vehicle_id}@{first}..{last}"
 
 
 def last_time(record: Mapping[str, object]) -> datetime | None:
@@ -108,7 +132,7 @@ class _Address(CamelShape):
     name: OptionalName = None
 
 
-class _Point(CamelShape):
+class Point(CamelShape):
     time: Instant
     latitude: Latitude
     longitude: Longitude
@@ -129,21 +153,36 @@ class _Point(CamelShape):
         """What tells one place from another; without a name, a hundredth of a degree, about a kilometre."""
         return self.place() or f"{self.latitude:.2f},{self.longitude:.2f}"
 
+    def where_digest(self) -> str:
+        """The same for keeping: a place of a vehicle is what its owner may want forgotten."""
+        return hashlib.sha256(self.where().encode()).hexdigest()[:32]
+
+
+class _LastKnown(CamelShape):
+    at: Instant
+    place: Identifier
+
 
 class _Sent(CamelShape):
     id: Id
     name: OptionalName = None
-    gps: Annotated[list[_Point], BeforeValidator(_as_array), Field(max_length=MAX_POINTS)] = Field(
-        default_factory=list[_Point]
+    #: What whoever polls the feed adds to an entry; Samsara sends nothing of the name.
+    apex_last_known: _LastKnown | None = None
+    gps: Annotated[list[Point], BeforeValidator(_as_array), Field(max_length=MAX_POINTS)] = Field(
+        default_factory=list[Point]
     )
 
+    def last_known(self) -> LastKnown | None:
+        known = self.apex_last_known
+        return LastKnown(at=known.at, place=known.place) if known else None
 
-def _in_order(sent: Sequence[_Point]) -> Sequence[_Point]:
+
+def in_order(sent: Sequence[Point]) -> Sequence[Point]:
     """By time, each time once: of two points the one that says more, then the one that was sent first.
 
     A receiver without a fix sends 0,0, a clock that was never set 1970: neither says where anything was.
     """
-    known: dict[datetime, _Point] = {}
+    known: dict[datetime, Point] = {}
     for point in sent:
         if point.time == _EPOCH or (point.latitude == 0 and point.longitude == 0):
             continue
@@ -153,27 +192,37 @@ def _in_order(sent: Sequence[_Point]) -> Sequence[_Point]:
     return [known[at] for at in sorted(known)]
 
 
-def _says(point: _Point) -> int:
+def _says(point: Point) -> int:
     return len(point.model_fields_set)
 
 
-def _places(points: Sequence[_Point]) -> Sequence[_Point]:
-    """Where each stay at one place began, and the last point, unless it did not move at all."""
-    changed = [p for n, p in enumerate(points) if not n or p.where() != points[n - 1].where()]
-    if points and points[-1].coordinates() != changed[-1].coordinates():
-        changed.append(points[-1])
+def places_in(points: Sequence[Point], known: LastKnown | None) -> Sequence[Point]:
+    """Where each stay at one place began, of the points in order, that is newer than what is known already.
+
+    If nothing is known, also the last point, unless it did not move at all.
+    """
+    fresh = [point for point in points if not known or point.time > known.at]
+    changed = [p for n, p in enumerate(fresh) if _elsewhere(p, fresh[n - 1] if n else known)]
+    if not known and fresh[-1].coordinates() != changed[-1].coordinates():
+        changed.append(fresh[-1])
     if len(changed) > MAX_PLACES:
         _log.warning("record.places_cut", source=SOURCE, kept=MAX_PLACES)
     return changed[-MAX_PLACES:]
 
 
-def _located_at(vehicle: Vehicle, point: _Point) -> Claim:
+def _elsewhere(point: Point, before: Point | LastKnown | None) -> bool:
+    if isinstance(before, LastKnown):
+        return point.where_digest() != before.place
+    return before is None or point.where() != before.where()
+
+
+def _located_at(vehicle: Vehicle, point: Point) -> Claim:
     place = f" ({point.place()})" if point.place() else ""
     where = point.coordinates()
     return claim(vehicle.itself, "located_at", where, f"is at {where}{place}", since=point.time)
 
 
-def _samples(vehicle: Vehicle, points: Sequence[_Point]) -> Iterator[Sample]:
+def _samples(vehicle: Vehicle, points: Sequence[Point]) -> Iterator[Sample]:
     for point in points:
         measured = {
             "latitude": point.latitude,
@@ -191,7 +240,7 @@ def _full_name(vehicle: Vehicle) -> str:
     return f"{vehicle.itself.name} (vehicle {key})" if vehicle.itself.name != key else f"Vehicle {key}"
 
 
-def _sentences(vehicle: Vehicle, points: Sequence[_Point], places: Sequence[_Point]) -> str:
+def _sentences(vehicle: Vehicle, points: Sequence[Point], places: Sequence[Point]) -> str:
     last = points[-1]
     words = f"{_full_name(vehicle)} was at {_spoken(last)}{spoken_pace(last.speed_miles_per_hour)}"
     if len(points) > 1:
@@ -200,7 +249,7 @@ def _sentences(vehicle: Vehicle, points: Sequence[_Point], places: Sequence[_Poi
     return "\n".join((f"{words}.", *earlier))
 
 
-def _spoken(point: _Point) -> str:
+def _spoken(point: Point) -> str:
     where = f"latitude {plain_number(point.latitude)}, longitude {plain_number(point.longitude)}"
     place = point.place()
     return f"{where}{f' ({place})' if place else ''} on {spoken_time(point.time)}"

@@ -1,0 +1,20 @@
+"""The in-memory connections keep the contract of the real ones."""
+
+import pytest
+from tests.contracts.connections_contract import ConnectionsContract
+
+from apex_memory.testing import MemoryConnections
+
+
+class TestMemoryConnections(ConnectionsContract):
+    @pytest.fixture
+    def connections(self) -> MemoryConnections:
+        return MemoryConnections()
+
+    @pytest.fixture
+    def tenant(self) -> str:
+        return "alice-ltd"
+
+    @pytest.fixture
+    def other_tenant(self) -> str:
+        return "bob-inc"

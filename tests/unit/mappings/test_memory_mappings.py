@@ -1,0 +1,20 @@
+"""The in-memory mappings keep the contract of the real ones."""
+
+import pytest
+from tests.contracts.mappings_contract import MappingsContract
+
+from apex_memory.testing import MemoryMappings
+
+
+class TestMemoryMappings(MappingsContract):
+    @pytest.fixture
+    def mappings(self) -> MemoryMappings:
+        return MemoryMappings()
+
+    @pytest.fixture
+    def tenant(self) -> str:
+        return "alice-ltd"
+
+    @pytest.fixture
+    def other_tenant(self) -> str:
+        return "bob-inc"
