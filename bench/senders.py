@@ -166,7 +166,12 @@ async def _send(wire: Wire, sender: Sender, number: int, due: float, sent: list[
     alert = new_alert(number)
     one = Sent(alert, sender, at=due)
     sent.append(one)
-    one.status, answer = await wire.post(sender.path, alert.body, sender.signed(alert.body))
+    headers = sender.signed(alert.body)
+    try:
+        one.status, answer = await wire.post(sender.path, alert.body, headers)
+    except (ConnectionError, asyncio.IncompleteReadError):
+        # Closed by the server in the moment of use: sent again, as every sender of webhooks does.
+        one.status, answer = await wire.post(sender.path, alert.body, headers)
     one.ack_s = time.perf_counter() - due
     if one.status in (200, 202):
         one.event_id = UUID(orjson.loads(answer)["event_id"])

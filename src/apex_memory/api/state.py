@@ -17,11 +17,12 @@ class Draining:
         self.begun = True
 
 
-def _memory(request: Request) -> Memory:
+# Coroutines, though they wait for nothing: FastAPI hands a plain function to a thread, at each request.
+async def _memory(request: Request) -> Memory:
     return request.app.state.memory
 
 
-def _draining(request: Request) -> Draining:
+async def _draining(request: Request) -> Draining:
     return request.app.state.draining
 
 

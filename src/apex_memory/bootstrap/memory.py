@@ -21,6 +21,7 @@ from apex_memory.pipeline.intake.gateway import Gateway
 from apex_memory.pipeline.intake.inbox import PostgresInbox
 from apex_memory.pipeline.intake.keys import PostgresApiKeys
 from apex_memory.pipeline.intake.mappings import PostgresMappings
+from apex_memory.pipeline.intake.opened import LatelyOpened
 from apex_memory.pipeline.intake.schemes import scheme_of
 from apex_memory.pipeline.intake.seal import Seal
 from apex_memory.pipeline.ledger.forgettings import PostgresForgettings
@@ -95,7 +96,8 @@ async def open_memory(settings: Settings) -> AsyncGenerator[Memory, None]:
         temporal = await connect_temporal(settings, lazy=True)
         inbox = with_failpoints("inbox", PostgresInbox(database, done=done), settings.failpoints)
         key = settings.secrets_key.get_secret_value() if settings.secrets_key else None
-        endpoints = with_failpoints("endpoints", PostgresEndpoints(database, Seal(key)), settings.failpoints)
+        kept = with_failpoints("endpoints", PostgresEndpoints(database, Seal(key)), settings.failpoints)
+        endpoints = LatelyOpened(kept)
         mappings = with_failpoints("mappings", PostgresMappings(database), settings.failpoints)
         source_of = sources_with(mappings)
         allowances = Allowances.of(settings.rate_limit_per_s)

@@ -109,6 +109,19 @@ async def test_a_lane_has_no_more_open_batches_than_may_be_in_flight(
     assert len(after_one_closed) == 1
 
 
+async def test_an_event_wakes_who_waits_for_events(
+    inbox: PostgresInbox, settings: Settings, tenant: str
+) -> None:
+    async with open_listener(settings.postgres_url, "apex_inbox") as arrivals:
+        with arrivals.waiting_for("") as wakened:
+            await wakened.wait()  # it listens now
+            wakened.clear()
+            await inbox.accept(_event(tenant))
+            # Longer than anything but a lost notification; relays look again after a second.
+            async with asyncio.timeout(30):
+                await wakened.wait()
+
+
 async def test_no_more_batches_are_begun_at_once_than_may_be(inbox: PostgresInbox, tenant: str) -> None:
     for source in ("samsara", "turvo"):
         await inbox.accept(_event(tenant, source=source))

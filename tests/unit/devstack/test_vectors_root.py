@@ -1,10 +1,14 @@
 """The root directory: collections are created and dropped whole, and it has one owner."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from apex_memory.devstack.vectors import disk
+from apex_memory.devstack.vectors.app import create_app
 from apex_memory.devstack.vectors.collection import Upkeep
 from apex_memory.devstack.vectors.errors import AlreadyExists, BadRequest, NotFound, RootInUse
 from apex_memory.devstack.vectors.root import Root
@@ -72,3 +76,26 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
     assert path.read_bytes() == b"new"
     assert [*tmp_path.iterdir()] == [path]
+
+
+async def test_it_is_not_ready_while_a_collection_takes_no_writes(tmp_path: Path) -> None:
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Root]:
+        async with Root.opened(tmp_path, upkeep=Upkeep()) as root:
+            yield root
+
+    app = create_app(opened, version="0")
+    transport = httpx.ASGITransport(app)
+    client = httpx.AsyncClient(transport=transport, base_url="http://vectors")
+    async with app.router.lifespan_context(app), client as http:
+        await http.put("/collections/c", json=CONFIG)
+        before = await http.get("/readyz")
+        (log,) = tmp_path.glob("collections/c/*/wal")
+        log.rename(log.with_name("elsewhere"))
+        point = {"points": [{"id": 1, "vector": {"v": [1, 2]}}]}
+        refused = await http.put("/collections/c/points", json=point)
+        after = [(await http.get(path)).status_code for path in ("/readyz", "/livez")]
+        log.with_name("elsewhere").rename(log)
+
+    assert (before.status_code, refused.status_code) == (200, 500)
+    assert after == [503, 200]

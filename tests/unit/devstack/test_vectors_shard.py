@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import qdrant_edge as qe
 
-from apex_memory.devstack.vectors import writes
+from apex_memory.devstack.vectors import disk, writes
 from apex_memory.devstack.vectors.definitions import collection_config
 from apex_memory.devstack.vectors.errors import BadRequest, EngineFailed, StorageFailed
 from apex_memory.devstack.vectors.shard import Shard
@@ -63,6 +63,31 @@ async def test_no_write_is_acknowledged_once_the_log_cannot_be_synced(shard: Sha
     assert shard.stopped
     assert 1 in points(shard)
     assert 3 not in points(shard)
+
+
+async def test_a_log_file_that_the_engine_removes_meanwhile_stops_no_write(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen after 10,000 points: a file of the log went between a look and a sync."""
+    passing = shard.path / "wal" / "passing"
+    passing.write_bytes(b"flushed into a segment")
+    synced: list[str] = []
+
+    def sync(path: Path) -> None:
+        if path == passing:
+            passing.unlink(missing_ok=True)
+        synced.append(path.name)
+        really(path)
+
+    really = disk.sync
+    monkeypatch.setattr(disk, "sync", sync)
+
+    await shard.write(upsert(1))
+
+    assert not shard.stopped
+    assert synced[-1] == "wal"
+    left = sorted(path.name for path in (shard.path / "wal").iterdir())
+    assert synced[-1 - len(left) : -1] == left, "all that is left was synced once more"
 
 
 async def test_a_copy_takes_over_with_everything_written_meanwhile(shard: Shard, tmp_path: Path) -> None:

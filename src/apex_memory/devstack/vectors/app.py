@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Final, cast
 
 import orjson
@@ -31,7 +32,7 @@ _WRITES: Final[dict[tuple[str, str], Callable[[object, Schema], Write]]] = {
     ("PUT", "/index"): writes.create_index,
 }
 _COLLECTION: Final = "/collections/{collection}"
-_HEALTH: Final = ("/healthz", "/livez", "/readyz")
+_ALIVE: Final = ("/healthz", "/livez")
 # Without effect on one node that answers when a write is durable, whether asked to wait or not.
 _HARMLESS: Final = frozenset({"wait", "ordering", "consistency", "timeout"})
 _NOT_ROUTED: Final = (404, 405)
@@ -69,7 +70,8 @@ def _routes(about: Mapping[str, str]) -> list[Route]:
     ]
     return [
         Route("/", partial(_fixed, _json(about))),
-        *(Route(path, partial(_fixed, PlainTextResponse("ok"))) for path in _HEALTH),
+        *(Route(path, partial(_fixed, PlainTextResponse("ok"))) for path in _ALIVE),
+        Route("/readyz", _ready),
         *(Route(path, _endpoint(operation), methods=[method]) for method, path, operation in operations),
     ]
 
@@ -87,6 +89,15 @@ def _endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
 
 async def _fixed(response: Response, _: Request) -> Response:
     return response
+
+
+async def _ready(request: Request) -> Response:
+    """Not green while writes are refused, though reads are answered."""
+    if stopped := cast("Root", request.app.state.root).stopped():
+        return PlainTextResponse(
+            f"no writes until a restart: {', '.join(stopped)}", status_code=HTTPStatus.SERVICE_UNAVAILABLE
+        )
+    return PlainTextResponse("ok")
 
 
 async def _list_collections(root: Root, _: Request) -> Json:

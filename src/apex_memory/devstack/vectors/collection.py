@@ -69,6 +69,11 @@ class Collection:
         self._background = asyncio.create_task(self._keep_up())
         _log.info("collection.opened", collection=self.name, points=self._points())
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it takes no more writes until the service is started again."""
+        return self._shard.stopped
+
     def read(self, ask: Callable[[qe.EdgeShard], Answer]) -> Answer:
         return self._shard.read(ask)
 

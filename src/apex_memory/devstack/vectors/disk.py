@@ -50,10 +50,24 @@ def sync_tree(root: Path) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """The files of a directory and the directory, which the engine may extend by a file at any time."""
-    for path in sorted(directory.iterdir()):
-        sync(path)
+    """The files of a directory and the directory, in which the engine adds, renames and removes at any time.
+
+    A file that is gone when its turn comes has another name, or is needed no more: all are looked at again.
+    """
+    while not _synced(directory):
+        pass
+
+
+def _synced(directory: Path) -> bool:
+    try:
+        for path in sorted(directory.iterdir()):
+            sync(path)
+    except FileNotFoundError:
+        if not directory.exists():
+            raise
+        return False
     sync(directory)
+    return True
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -43,6 +43,10 @@ class Root:
     def names(self) -> list[str]:
         return sorted(self._open)
 
+    def stopped(self) -> list[str]:
+        """The collections that take no more writes."""
+        return [name for name in self.names() if self._open[name].stopped]
+
     def __contains__(self, name: str) -> bool:
         return name in self._open
 

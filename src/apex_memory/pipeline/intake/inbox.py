@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from apex_memory.database import Connection, Database, Listener
 from apex_memory.domain.bundles import ItemKind
-from apex_memory.domain.errors import ItemNotFound
+from apex_memory.domain.errors import ItemNotFound, StoreUnavailable
 from apex_memory.domain.ledger import Accepted, AcceptedBatch, Batch, Conclusion, InboxEvent, Ingestion
 
 #: A claimer that has not started its workflow after this long is taken for dead; starting twice is harmless.
@@ -30,8 +30,10 @@ WITH kept AS (
     ON CONFLICT (tenant_id, source, dedupe_key) DO UPDATE SET deliveries = inbox_event.deliveries + 1
     RETURNING event_id, xmax <> 0 AS duplicate
 )
-SELECT event_id, duplicate, CASE WHEN NOT duplicate THEN pg_notify('apex_inbox', '') END FROM kept
+SELECT event_id, duplicate FROM kept
 """
+
+_NOTIFY_ARRIVED: Final = "SELECT pg_notify('apex_inbox', '')"
 
 _ORPHAN: Final = f"""
 UPDATE batch SET claimed_at = now()
@@ -143,11 +145,15 @@ class PostgresInbox:
     def __init__(self, database: Database, *, done: Listener | None = None) -> None:
         self._database = database
         self._done = done
+        self._arrived = False
+        self._notifying: asyncio.Task[None] | None = None
 
     async def accept(self, event: InboxEvent) -> Accepted:
         async with self._database.connection() as connection:
             cursor = await connection.execute(_ACCEPT, _row(event))
             [row] = await cursor.fetchall()
+        if not row["duplicate"]:
+            self._wake_relays()
         return Accepted(event_id=row["event_id"], duplicate=row["duplicate"])
 
     async def accept_batch(self, batch: Batch, events: Sequence[InboxEvent]) -> AcceptedBatch:
@@ -214,6 +220,24 @@ class PostgresInbox:
             return await self._poll(tenant_id, event_id, asyncio.Event(), timeout_s)
         with self._done.waiting_for(tenant_id) as wakened:
             return await self._poll(tenant_id, event_id, wakened, timeout_s)
+
+    def _wake_relays(self) -> None:
+        """Beside the answer, and once for all that arrives meanwhile.
+
+        Not within the INSERT: PostgreSQL lets transactions that notify commit one by one, each waiting for
+        the disk, so that 200 deliveries a second stood in a queue as soon as a checkpoint slowed it down.
+        """
+        self._arrived = True
+        if self._notifying is None or self._notifying.done():
+            self._notifying = asyncio.create_task(self._notify(), name="notify relays")
+
+    async def _notify(self) -> None:
+        while self._arrived:
+            self._arrived = False
+            # Lost with the process or an outage, it delays an event by the second after which relays look.
+            with suppress(StoreUnavailable):
+                async with self._database.connection() as connection:
+                    await connection.execute(_NOTIFY_ARRIVED)
 
     async def _poll(
         self, tenant_id: str, event_id: UUID, wakened: asyncio.Event, timeout_s: float
