@@ -7,7 +7,7 @@ UV := .tools/bin/uv
 RUN := $(UV) run --locked --no-sync
 PYTEST := $(RUN) pytest
 
-.PHONY: help demo test check unit simulation integration chaos chaos-tests bench install down clean
+.PHONY: help demo test check unit simulation integration chaos chaos-tests fuzz bench install down clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ chaos-tests: install  ## Tests that kill, freeze and cut off the real services
 
 chaos: install  ## A campaign with a report, 300 faults or 15 minutes; FAULTS=3000 SEED=7 goes on for hours
 	@$(RUN) python -m tests.chaos.campaign run $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
+
+fuzz: .venv/.synced  ## 100,000 spoilt requests to the API, judged one by one; REQUESTS=1000000 SEED=7 changes that
+	@$(RUN) python -m tests.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 bench: install  ## Figures, as ratios within one run
 	@$(RUN) apex dev up

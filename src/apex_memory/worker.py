@@ -1,5 +1,6 @@
 """Queues in, workers that poll them until SIGTERM out."""
 
+import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -31,6 +32,10 @@ _AT_A_TIME: Final = {
     Queue.MAINTAIN: 8,
 }
 
+#: Accepting goes before working: on cores that they share, events wait in the inbox and not at the API's
+#: door. Of 120 events/s, more than two slow cores worked off, 6 in 10 were turned away without this.
+_NICENESS: Final = 5
+
 log = structlog.get_logger()
 
 
@@ -40,6 +45,7 @@ async def run_workers(settings: Settings, queues: Sequence[Queue]) -> None:
     Raises:
         StoreUnavailable: Temporal or PostgreSQL does not answer; the supervisor starts the process again.
     """
+    os.nice(_NICENESS)
     configure_logging(settings, process=f"worker:{','.join(queues)}")
     stop = termination()
     async with AsyncExitStack() as stack:

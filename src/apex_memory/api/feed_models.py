@@ -13,7 +13,7 @@ LONGEST_INTERVAL_S: Final = 86_400
 class FeedIn(Value):
     """How a feed is to be read."""
 
-    interval_s: Annotated[int, Field(ge=1, le=LONGEST_INTERVAL_S)] | None = Field(
+    interval_s: Annotated[int, Field(strict=True, ge=1, le=LONGEST_INTERVAL_S)] | None = Field(
         default=None, description="seconds between two polls; default: the source's own least, 5 for samsara"
     )
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from apex_memory.api.models import Name, Text
 from apex_memory.domain.hooks import Endpoint, HmacRule, KeptDelivery, Selection
@@ -13,6 +13,15 @@ from apex_memory.domain.value import Value
 MAX_OVERLAP_S: Final = 30 * 86_400
 MAX_EVENTS: Final = 1_000
 
+
+def _written(value: object) -> object:
+    # Pydantic takes a number for a time, also in quotes, and guesses its unit.
+    if isinstance(value, str) and "-" in value[1:]:
+        return value
+    raise ValueError("expected a time as RFC 3339 with its offset, such as 2025-10-19T14:23:00Z")
+
+
+_Instant = Annotated[AwareDatetime, BeforeValidator(_written)]
 Secret = Annotated[Text, Field(min_length=16, max_length=512)]
 
 
@@ -66,7 +75,7 @@ class RotationIn(Value):
     """A new secret. The one before is good for a while longer, so that no delivery is lost meanwhile."""
 
     secret: Secret | None = Field(default=None, description="the sender's own; without it, we make one")
-    overlap_s: Annotated[int, Field(ge=0, le=MAX_OVERLAP_S)] = 86_400
+    overlap_s: Annotated[int, Field(strict=True, ge=0, le=MAX_OVERLAP_S)] = 86_400
 
 
 class DeliveryPage(Value):
@@ -80,10 +89,10 @@ class ReplayIn(Value):
     """Which deliveries: all that is set must hold, and something must be."""
 
     event_ids: Annotated[tuple[UUID, ...], Field(max_length=MAX_EVENTS)] = ()
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
-    failed: bool = False
-    dry_run: bool = Field(default=False, description="only count")
+    since: _Instant | None = None
+    until: _Instant | None = None
+    failed: bool = Field(default=False, strict=True)
+    dry_run: bool = Field(default=False, strict=True, description="only count")
 
     def selection(self) -> Selection | None:
         """None: nothing is set."""

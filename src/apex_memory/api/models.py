@@ -108,8 +108,9 @@ class SearchIn(Value):
     )
 
     query: Annotated[Text, Field(min_length=1, max_length=2000)]
-    limit: Annotated[int, Field(ge=1, le=100)] = 10
-    min_seq: Seq | None = Field(
+    # Strict, as the description says: neither "5" nor true is a number.
+    limit: Annotated[int, Field(strict=True, ge=1, le=100)] = 10
+    min_seq: Annotated[Seq, Field(strict=True)] | None = Field(
         default=None, description="answer no older than this commit: the `seq` that an ingestion returned"
     )
     sources: Annotated[tuple[Name, ...], Field(max_length=20)] = ()

@@ -44,7 +44,7 @@ class HmacRule(Value):
     template: Annotated[str, Field(max_length=256)] = "{body}"
     timestamp_header: _Word | None = None
     id_header: _Word | None = None
-    tolerance_s: int = Field(default=300, gt=0, le=86_400)
+    tolerance_s: int = Field(default=300, strict=True, gt=0, le=86_400)
 
 
 class Fate(StrEnum):

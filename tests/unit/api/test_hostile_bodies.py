@@ -1,9 +1,10 @@
 """Bodies that are too large, too deep, or no JSON at all, against the answers they get."""
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
-from tests.unit.api.world import MAX_RECORD_BYTES, World, problem
+from tests.unit.api.world import MAX_RECORD_BYTES, World, pointers, problem
 
 from apex_memory.api.strict_json import MAX_DEPTH
 
@@ -98,3 +99,36 @@ async def test_an_integer_of_a_thousand_digits_costs_no_error(world: World) -> N
     response = await world.alice.post("/v1/records", content=body, headers=JSON)
 
     assert response.status_code in {202, 400}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "at"),
+    [
+        ("/v1/search", {"query": "x", "min_seq": False}, "/min_seq"),
+        ("/v1/search", {"query": "x", "min_seq": "1"}, "/min_seq"),
+        ("/v1/search", {"query": "x", "limit": True}, "/limit"),
+        ("/v1/search", {"query": "x", "limit": "5"}, "/limit"),
+        ("/v1/endpoints/e/rotate", {"overlap_s": "60"}, "/overlap_s"),
+        ("/v1/endpoints/e/replay", {"failed": "yes"}, "/failed"),
+        ("/v1/endpoints/e/replay", {"failed": True, "dry_run": 1}, "/dry_run"),
+        ("/v1/endpoints/e/replay", {"since": 1_795_010_700}, "/since"),
+        ("/v1/endpoints/e/replay", {"until": "1795010700"}, "/until"),
+        (
+            "/v1/endpoints",
+            {"source": "turvo", "label": "a", "rule": {"header": "x", "tolerance_s": True}},
+            "/rule/tolerance_s",
+        ),
+    ],
+)
+async def test_nothing_is_taken_for_what_the_description_says_it_is_not(
+    world: World, path: str, body: dict[str, Any], at: str
+) -> None:
+    response = await world.alice.post(path, json=body)
+
+    assert pointers(problem(response, 422)) == [at]
+
+
+async def test_the_interval_of_a_feed_is_not_read_out_of_a_text(world: World) -> None:
+    response = await world.alice.put("/v1/feeds/samsara/gps", json={"interval_s": "60"})
+
+    assert pointers(problem(response, 422)) == ["/interval_s"]
