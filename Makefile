@@ -46,6 +46,7 @@ bench: install  ## Figures, as ratios within one run
 	@$(RUN) apex dev up
 	@$(RUN) python bench/findable.py
 	@$(RUN) python bench/visibility.py
+	@$(RUN) python bench/load.py
 
 install: .venv/.synced  ## Install the real services: the only step that touches a registry
 	@$(RUN) apex dev install
