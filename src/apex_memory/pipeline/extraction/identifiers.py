@@ -52,6 +52,12 @@ _SPACED: Final = re.compile(
     rf"{_START}(?ai:(?P<name>(?P<prefix>{'|'.join(_SPACED_PREFIXES)})[ \t]"
     rf"(?P<body>[0-9]{{3}}[0-9]*+[A-Z]?+(?:-[A-Z0-9]++)*+)))(?![{_JOIN}])"
 )
+# Of a number without a prefix of its own, the word before it says what it is: "load M290969". Letters and at
+# least four digits: neither "load A1" nor "shipment 2026" is one.
+_CALLED: Final = re.compile(
+    rf"{_START}(?ai:(?:LOAD|SHIPMENT)(?:[ \t](?:NUMBER|NO\.?|ID))?[ \t:#]{{1,3}}"
+    rf"(?P<name>[A-Z]{{1,4}}[0-9]{{4}}[0-9]*+))(?![{_JOIN}]|-[{_JOIN}])"
+)
 _VIN: Final = re.compile(
     rf"{_START}(?ai:(?P<label>VIN[ \t:#]{{1,3}})?(?P<name>[A-HJ-NPR-Z0-9]{{17}}))(?![{_JOIN}]|-[{_JOIN}])"
 )
@@ -99,6 +105,11 @@ def _prefixed(match: re.Match[str]) -> EntityRef | None:
     return EntityRef(type=TYPES[prefix], key=f"{prefix}-{body}")
 
 
+def _shipment(match: re.Match[str]) -> EntityRef | None:
+    number = match["name"].upper()
+    return EntityRef(type="shipment", key=number) if len(number) <= MAX_BODY else None
+
+
 def _vin(match: re.Match[str]) -> EntityRef | None:
     vin = match["name"].upper()
     return EntityRef(type="vehicle", key=vin) if is_vin(vin, labelled=bool(match["label"])) else None
@@ -115,6 +126,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], _Reader], ...]] = (
     (_HYPHENED, _prefixed),
     (_NUMBERED, _prefixed),
     (_SPACED, _prefixed),
+    (_CALLED, _shipment),
     (_VIN, _vin),
     (_ADDRESS, _address),
 )
