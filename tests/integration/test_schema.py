@@ -26,6 +26,13 @@ WHERE x.indisunique AND t.relnamespace = 'public'::regnamespace
 """
 
 
+OTHERS = """
+INSERT INTO mention (tenant_id, mention_id, item_id, version, entity_id, name)
+SELECT 'came before', gen_random_uuid(), gen_random_uuid(), 1, gen_random_uuid(), 'Truck 7'
+FROM generate_series(1, 5000)
+"""
+
+
 async def test_the_tenant_comes_first_in_every_key(database: Database) -> None:
     async with database.connection() as connection:
         cursor = await connection.execute(FIRST_COLUMNS)
@@ -33,6 +40,21 @@ async def test_the_tenant_comes_first_in_every_key(database: Database) -> None:
 
     assert keys
     assert {key["index"]: key["first"] for key in keys if key["first"] != "tenant_id"} == {}
+
+
+async def test_no_statistics_tell_tenants_apart(database: Database) -> None:
+    """One that came after the last ANALYZE was taken for empty, and its searches joined row by row."""
+    async with database.transaction() as connection:
+        await connection.execute(OTHERS)
+        await connection.execute("ANALYZE mention")
+        cursor = await connection.execute(
+            "SELECT attname FROM pg_stats WHERE schemaname = 'public' AND tablename = 'mention'"
+        )
+        known = {row["attname"] async for row in cursor}
+        await connection.execute("DELETE FROM mention WHERE tenant_id = 'came before'")
+
+    assert "entity_id" in known
+    assert "tenant_id" not in known
 
 
 async def test_migrating_again_and_at_once_changes_nothing(settings: Settings) -> None:
