@@ -33,7 +33,7 @@ from apex_memory.domain.connections import BearerCredentials
 from apex_memory.pipeline.intake.connections import PostgresConnections
 from apex_memory.pipeline.intake.feeds import PostgresFeeds
 from apex_memory.pipeline.intake.keys import PostgresApiKeys
-from apex_memory.pipeline.intake.seal import Seal
+from apex_memory.pipeline.intake.seal import seal_of
 from apex_memory.settings import Settings, load_settings
 
 _PATIENCE_S: Final = 600
@@ -66,8 +66,7 @@ async def main() -> None:
 
 
 async def _connect(database: Database, settings: Settings, tenant: str, url: str) -> None:
-    key = settings.secrets_key.get_secret_value() if settings.secrets_key else None
-    connections = PostgresConnections(database, Seal(key))
+    connections = PostgresConnections(database, seal_of(settings))
     await connections.put(tenant, "samsara", base_url=url, credentials=BearerCredentials(token="bench"))  # noqa: S106
 
 

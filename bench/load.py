@@ -18,9 +18,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import httpx
-from senders import Sender, Sent, Wire, new_sender, open_wire, send_at_rate, unguessable
+from senders import Sender, Sent, Wire, new_sender, open_wire, send_at_rate
 
 from apex_memory.cli.client import ApexClient
 from apex_memory.database import Database, open_database
@@ -60,12 +61,12 @@ async def main() -> None:
         asyncio.timeout(options.seconds * 3 + 2 * _DRAIN_S),
     ):
         senders = [
-            await new_sender(database, settings, tenant_id=unguessable("quiet"))
+            await new_sender(database, settings, tenant_id=f"quiet-{uuid4().hex[:8]}")
             for _ in range(options.tenants)
         ]
         phases = {"alone" if options.noisy else "load": await _phase(wire, database, senders, [], options)}
         if options.noisy:
-            noisy = await new_sender(database, settings, tenant_id=unguessable("noisy"))
+            noisy = await new_sender(database, settings, tenant_id=f"noisy-{uuid4().hex[:8]}")
             phases["beside the noise"] = await _phase(wire, database, senders, [noisy], options)
         figures = {name: await _figures(phase, database, senders) for name, phase in phases.items()}
     print(json.dumps(figures) if options.json else _told(figures, options))

@@ -1,7 +1,6 @@
 """A stack's settings in, webhook senders with endpoints of their own out, each with a fleet."""
 
 import asyncio
-import base64
 import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -18,7 +17,7 @@ from apex_memory.domain.hooks import Endpoint, HookSecret
 from apex_memory.pipeline.intake.endpoints import PostgresEndpoints
 from apex_memory.pipeline.intake.keys import PostgresApiKeys
 from apex_memory.pipeline.intake.schemes import new_endpoint_id, new_secret, scheme_of
-from apex_memory.pipeline.intake.seal import Seal
+from apex_memory.pipeline.intake.seal import seal_of
 from apex_memory.settings import Settings
 
 _FLEET = 100
@@ -50,7 +49,6 @@ class Alert:
 
 
 async def new_sender(database: Database, settings: Settings, *, tenant_id: str) -> Sender:
-    key = settings.secrets_key.get_secret_value() if settings.secrets_key else None
     endpoint = Endpoint(
         endpoint_id=new_endpoint_id(),
         source="samsara",
@@ -59,7 +57,7 @@ async def new_sender(database: Database, settings: Settings, *, tenant_id: str) 
         created_at=datetime.now(UTC),
     )
     secret = new_secret("samsara")
-    await PostgresEndpoints(database, Seal(key)).create(tenant_id, endpoint, secret=secret)
+    await PostgresEndpoints(database, seal_of(settings)).create(tenant_id, endpoint, secret=secret)
     api_key = await PostgresApiKeys(database).issue(tenant_id, label="bench")
     return Sender(tenant_id, api_key, endpoint, HookSecret(secret_id=uuid4(), text=secret))
 
@@ -175,7 +173,3 @@ async def _send(wire: Wire, sender: Sender, number: int, due: float, sent: list[
     one.ack_s = time.perf_counter() - due
     if one.status in (200, 202):
         one.event_id = UUID(orjson.loads(answer)["event_id"])
-
-
-def unguessable(prefix: str) -> str:
-    return f"{prefix}-{base64.b32encode(secrets.token_bytes(5)).decode().lower()}"

@@ -21,8 +21,7 @@ from apex_memory.domain.messages import IngestResult
 from apex_memory.domain.nesting import MAX_DEPTH, too_deep
 from apex_memory.pipeline.intake.inbox import PostgresInbox
 from apex_memory.pipeline.intake.mappings import PostgresMappings
-from apex_memory.ports import Inbox, Source
-from apex_memory.ports.mappings import SourceOf
+from apex_memory.ports import Inbox, Source, SourceOf
 
 #: As many as a relay puts into one workflow, and as large as the API takes them.
 MOST_RECORDS: Final = 200

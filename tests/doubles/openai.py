@@ -5,18 +5,17 @@ import base64
 import contextlib
 import hashlib
 import re
-import socket
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-import uvicorn
 from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from tests.doubles.serving import listening
 
 DEFAULT_DIM: Final = 1536
 
@@ -26,8 +25,8 @@ Answer = Callable[[Mapping[str, Any]], Awaitable[Response]]
 class OpenAIDouble:
     """Answers with vectors, unless answers were planned: those come first, one a request."""
 
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
+    def __init__(self) -> None:
+        self.base_url = ""
         self.requests: list[Mapping[str, Any]] = []
         self.authorizations: list[str] = []
         self._planned: deque[Answer] = deque()
@@ -46,25 +45,11 @@ class OpenAIDouble:
 @contextlib.asynccontextmanager
 async def openai_double() -> AsyncGenerator[OpenAIDouble, None]:
     """Listening when it is yielded, gone afterwards, together with requests that were never answered."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    double = OpenAIDouble(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+    double = OpenAIDouble()
     app = Starlette(routes=[Route("/v1/embeddings", double.embeddings, methods=["POST"])])
-    server = _Server(
-        uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=0, ws="none")
-    )
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
+    async with listening(app) as url:
+        double.base_url = f"{url}/v1"
         yield double
-    finally:
-        server.should_exit = True
-        await serving
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """The test runner keeps its signals."""
-        yield
 
 
 def unit_vector(text: str, dim: int = DEFAULT_DIM) -> NDArray[np.float32]:

@@ -25,7 +25,7 @@ from apex_memory.testing import MemoryStaging, MemoryStore
 PACKAGE = Path(apex_memory.__file__).parent
 TENANT = "t"
 #: An outage of cache or leases is no error; nobody awaits the others.
-NO_BOUNDARY = {"Cache", "Chunker", "Extractor", "Leases", "Parser", "Scheme", "Source"}
+NO_BOUNDARY = {"Cache", "Chunker", "Extractor", "Leases", "Parser", "Scheme", "Source", "SourceOf"}
 
 boundaries = pytest.mark.parametrize("boundary", BOUNDARIES)
 

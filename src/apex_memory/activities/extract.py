@@ -21,8 +21,7 @@ from apex_memory.domain.staged import (
     load_bundles,
     load_records,
 )
-from apex_memory.ports import Chunker, Extractor, Inbox, Source, StagingArea
-from apex_memory.ports.mappings import SourceOf
+from apex_memory.ports import Chunker, Extractor, Inbox, Source, SourceOf, StagingArea
 
 log = structlog.get_logger()
 

@@ -89,7 +89,7 @@ class StageActivities:
             except RecordRejected as exc:
                 rejected.append(quarantined(event.event_id, exc))
         await self._inbox.conclude(batch.tenant_id, rejected)
-        staged = staged_batch(batch, items=len(records)).model_copy(update={"wanted": wanted})
+        staged = staged_batch(batch, items=len(records), wanted=wanted)
         await self._staging.write(f"{staged.key}/{RECORDS}", dump_records(records))
         log.info("records.staged", tenant_id=batch.tenant_id, records=len(records), rejected=len(rejected))
         return staged
@@ -148,7 +148,7 @@ class StageActivities:
         )
 
 
-def staged_batch(batch: IngestBatch, *, items: int) -> StagedBatch:
+def staged_batch(batch: IngestBatch, *, items: int, wanted: int = 0) -> StagedBatch:
     """A batch's folder is named by what it is, not by who stages it: a retry finds the same."""
     return StagedBatch(
         tenant_id=batch.tenant_id,
@@ -156,6 +156,7 @@ def staged_batch(batch: IngestBatch, *, items: int) -> StagedBatch:
         batch_id=batch.batch_id,
         key=f"{batch.tenant_id}/{batch.source}/{batch.batch_id}",
         items=items,
+        wanted=wanted,
     )
 
 

@@ -43,6 +43,12 @@ _TAGS: Final = [
     {"name": "health", "description": "For supervisors and load balancers; without a key."},
 ]
 
+#: In the order in which the API is described.
+_MODULES: Final = (
+    *(records, documents, hooks, endpoints, ingestions, search, entities, forgettings, health),
+    *(connections, feeds, mappings),
+)
+
 Opened = Callable[[Settings], AbstractAsyncContextManager[Memory]]
 
 
@@ -71,9 +77,6 @@ def create_app(
     app.state.streams = Streams()
     app.add_middleware(RequestTracing)
     install_error_handlers(app)
-    for module in (records, documents, hooks, endpoints, ingestions, search, entities, forgettings, health):
+    for module in _MODULES:
         app.include_router(module.router)
-    app.include_router(connections.router)
-    app.include_router(feeds.router)
-    app.include_router(mappings.router)
     return app

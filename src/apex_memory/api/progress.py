@@ -116,7 +116,7 @@ class Streams:
             return known
 
 
-def _streams(request: Request) -> Streams:
+async def _streams(request: Request) -> Streams:
     return request.app.state.streams
 
 

@@ -3,13 +3,13 @@
 import json
 import re
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Final
 
 import orjson
 
 from apex_memory.api.problems import Refused
+from apex_memory.domain.nesting import MAX_DEPTH, too_deep
 
-MAX_DEPTH: Final = 64
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 # Numbers stay as they are written: an integer of a million digits must cost nothing.
 _SCANNER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
@@ -25,7 +25,7 @@ def parsed(raw: bytes) -> object:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as exc:
         raise Refused(HTTPStatus.BAD_REQUEST, f"The body is not JSON (RFC 8259): {exc}.") from None
-    if _deeper_than(value, MAX_DEPTH):
+    if too_deep(value):
         raise Refused(HTTPStatus.BAD_REQUEST, f"The body is nested deeper than {MAX_DEPTH} levels.")
     return value
 
@@ -48,27 +48,6 @@ def raw_member(raw: bytes, name: str) -> bytes:
         if text[at] == ",":
             at = _skip_space(text, at + 1)
     return found.encode()
-
-
-def _deeper_than(value: object, limit: int) -> bool:
-    """Level by level: a recursion could be driven to its own limit from outside."""
-    level = [value]
-    for _ in range(limit):
-        level = [child for node in level for child in _children(node)]
-        if not level:
-            return False
-    return True
-
-
-def _children(node: object) -> list[object]:
-    """The containers in a container."""
-    if isinstance(node, dict):
-        inner = cast("dict[str, object]", node).values()
-    elif isinstance(node, list):
-        inner = cast("list[object]", node)
-    else:
-        return []
-    return [child for child in inner if isinstance(child, dict | list)]
 
 
 def _skip_space(text: str, at: int) -> int:

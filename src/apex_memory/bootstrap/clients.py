@@ -60,10 +60,11 @@ async def open_embedder(settings: Settings, database: Database) -> AsyncGenerato
 
 def open_connections(settings: Settings, database: Database) -> Connections:
     from apex_memory.pipeline.intake.connections import PostgresConnections
-    from apex_memory.pipeline.intake.seal import Seal
+    from apex_memory.pipeline.intake.seal import seal_of
 
-    key = settings.secrets_key.get_secret_value() if settings.secrets_key else None
-    return with_failpoints("connections", PostgresConnections(database, Seal(key)), settings.failpoints)
+    return with_failpoints(
+        "connections", PostgresConnections(database, seal_of(settings)), settings.failpoints
+    )
 
 
 @asynccontextmanager

@@ -4,17 +4,10 @@ from typing import Final
 
 import structlog
 from temporalio.client import Client
-from temporalio.common import (
-    Priority,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDReusePolicy,
-)
-from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 
+from apex_memory.bootstrap.starting import fair, started_once
 from apex_memory.domain import ids
-from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.domain.feeds import PollFeed
 from apex_memory.domain.queues import Queue
 from apex_memory.ports import Feeds
@@ -23,7 +16,6 @@ from apex_memory.workflows.feed import SourceFeedWorkflow
 
 #: A feed that nobody has polled for so long may have lost its workflow.
 LOOK_AGAIN_S: Final = 10.0
-_FAIRNESS_KEY_LENGTH: Final = 64
 
 log = structlog.get_logger()
 
@@ -45,7 +37,7 @@ class Feeder:
         if poll is None:
             return False
         workflow_id = ids.feed_workflow_id(poll.tenant_id, poll.source, poll.name)
-        try:
+        with started_once():
             await self._temporal.start_workflow(
                 SourceFeedWorkflow.__name__,
                 poll,
@@ -53,14 +45,11 @@ class Feeder:
                 task_queue=self._queue,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 search_attributes=_attributes(poll),
-                priority=Priority(fairness_key=poll.tenant_id[:_FAIRNESS_KEY_LENGTH]),
+                priority=fair(poll.tenant_id),
                 static_summary=f"{poll.source}: {poll.name}",
             )
-        except WorkflowAlreadyStartedError:
-            return True  # it is there, and waits for its source or for its next poll
-        except RPCError as exc:
-            raise StoreUnavailable("temporal", str(exc)) from exc
-        log.info("feed.started", tenant_id=poll.tenant_id, workflow_id=workflow_id)
+            # Not of one that was there already, and waits for its source or for its next poll.
+            log.info("feed.started", tenant_id=poll.tenant_id, workflow_id=workflow_id)
         return True
 
 

@@ -23,7 +23,7 @@ from apex_memory.pipeline.intake.keys import PostgresApiKeys
 from apex_memory.pipeline.intake.mappings import PostgresMappings
 from apex_memory.pipeline.intake.opened import LatelyOpened
 from apex_memory.pipeline.intake.schemes import scheme_of
-from apex_memory.pipeline.intake.seal import Seal
+from apex_memory.pipeline.intake.seal import seal_of
 from apex_memory.pipeline.ledger.forgettings import PostgresForgettings
 from apex_memory.pipeline.ledger.ledger import PostgresLedger
 from apex_memory.pipeline.parsing.registry import parser_for
@@ -42,9 +42,9 @@ from apex_memory.ports import (
     Inbox,
     Ledger,
     Mappings,
+    SourceOf,
     StagingArea,
 )
-from apex_memory.ports.mappings import SourceOf
 from apex_memory.settings import Settings
 
 Probe = Callable[[], Awaitable[None]]
@@ -95,9 +95,8 @@ async def open_memory(settings: Settings) -> AsyncGenerator[Memory, None]:
         archive = with_failpoints("archive", PostgresArchive(database), settings.failpoints)
         temporal = await connect_temporal(settings, lazy=True)
         inbox = with_failpoints("inbox", PostgresInbox(database, done=done), settings.failpoints)
-        key = settings.secrets_key.get_secret_value() if settings.secrets_key else None
-        kept = with_failpoints("endpoints", PostgresEndpoints(database, Seal(key)), settings.failpoints)
-        endpoints = LatelyOpened(kept)
+        kept = PostgresEndpoints(database, seal_of(settings))
+        endpoints = LatelyOpened(with_failpoints("endpoints", kept, settings.failpoints))
         mappings = with_failpoints("mappings", PostgresMappings(database), settings.failpoints)
         source_of = sources_with(mappings)
         allowances = Allowances.of(settings.rate_limit_per_s)

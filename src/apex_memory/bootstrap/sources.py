@@ -4,8 +4,7 @@ from apex_memory.domain.errors import RecordRejected
 from apex_memory.domain.mappings import OWN_NAME, may_be_own
 from apex_memory.pipeline.sources.mapped import MappedSource
 from apex_memory.pipeline.sources.registry import SOURCES, source_named
-from apex_memory.ports import Mappings, Source
-from apex_memory.ports.mappings import SourceOf
+from apex_memory.ports import Mappings, Source, SourceOf
 
 
 def sources_with(mappings: Mappings) -> SourceOf:

@@ -1,4 +1,4 @@
-"""A batch in, the id of its one workflow out, whoever starts it and however often."""
+"""A batch in, the id of its one workflow out, whoever starts it and however often; what all starts share."""
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress

@@ -8,9 +8,8 @@ from uuid import UUID
 import typer
 
 from apex_memory.cli.failures import reported
+from apex_memory.cli.options import AsJson
 from apex_memory.domain.queues import Queue
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 def demo(

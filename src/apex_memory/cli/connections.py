@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from apex_memory.cli.failures import reported
+from apex_memory.cli.options import AsJson
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,7 +14,6 @@ app = typer.Typer(
     help="Accounts at sources, with which what their webhooks leave out is fetched.",
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Source = Annotated[str, typer.Argument(help="Whose API: samsara, turvo or frontapp.")]
 #: What may be shown while it is typed.
 _OPEN: Final = frozenset({"username", "client_id"})

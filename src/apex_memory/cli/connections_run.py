@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
-import orjson
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from apex_memory.api.connections import ConnectionList
+from apex_memory.cli.answers import as_body, table, tell
 from apex_memory.cli.client import open_client
 from apex_memory.domain.connections import Connection
 from apex_memory.pipeline.intake.accounts import CREDENTIALS_OF
@@ -26,19 +24,17 @@ def credentials_of(source: str) -> Sequence[str]:
 
 
 async def put(source: str, base_url: str | None, credentials: Mapping[str, str], *, as_json: bool) -> None:
-    wanted = {"credentials": credentials, **({"base_url": base_url} if base_url else {})}
-    headers = {"Content-Type": "application/json"}
+    wanted = {"credentials": credentials, "base_url": base_url}
     async with open_client() as client:
-        answer = await client.ask("PUT", _of(source), content=orjson.dumps(wanted), headers=headers)
+        answer = await client.ask("PUT", _of(source), **as_body(wanted))
     made = Connection.model_validate_json(answer.content)
-    _print([made], answer.text if as_json else None)
+    tell(made, _table([made]), as_json=as_json)
 
 
 async def describe(*, as_json: bool) -> None:
     async with open_client() as client:
-        answer = await client.ask("GET", _PATH)
-    known = ConnectionList.model_validate_json(answer.content)
-    _print(known.connections, answer.text if as_json else None)
+        known = ConnectionList.model_validate_json((await client.ask("GET", _PATH)).content)
+    tell(known, _table(known.connections), as_json=as_json)
 
 
 async def remove(source: str) -> None:
@@ -51,12 +47,6 @@ def _of(source: str) -> str:
     return f"{_PATH}/{quote(source, safe='')}"
 
 
-def _print(connections: Iterable[Connection], as_json: str | None) -> None:
-    if as_json:
-        typer.echo(as_json)
-        return
-    table = Table("source", "url", "since", "changed", box=None)
-    for each in connections:
-        cells = (each.source, each.base_url, each.created_at, each.updated_at)
-        table.add_row(*(escape(str(cell)) for cell in cells))
-    Console(highlight=False, soft_wrap=True).print(table)
+def _table(connections: Iterable[Connection]) -> Table:
+    rows = ((each.source, each.base_url, each.created_at, each.updated_at) for each in connections)
+    return table(("source", "url", "since", "changed"), rows)

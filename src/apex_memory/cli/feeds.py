@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from apex_memory.cli.failures import reported
+from apex_memory.cli.options import AsJson
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,7 +14,6 @@ app = typer.Typer(
     help="What is read from sources that do not push it.",
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Source = Annotated[str, typer.Argument(help="Whose feed: samsara.")]
 Name = Annotated[str, typer.Argument(help="Which one: gps.")]
 

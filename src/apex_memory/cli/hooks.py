@@ -8,6 +8,7 @@ from uuid import UUID
 import typer
 
 from apex_memory.cli.failures import reported
+from apex_memory.cli.options import AsJson
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,7 +16,6 @@ app = typer.Typer(
     help="Where other systems push their events to, and what they pushed.",
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 #: Not an argument: those are in the shell's history, and in what `ps` shows to everybody.
 SecretStdin = Annotated[
     bool, typer.Option("--secret-stdin", help="The sender's own secret is on standard input.")
@@ -25,7 +25,7 @@ EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="As `apex ho
 
 @app.command()
 def create(
-    source: Annotated[str, typer.Argument(help="Whose events: samsara, turvo or frontapp.")],
+    source: Annotated[str, typer.Argument(help="Whose: samsara, turvo, frontapp, or a name of your own.")],
     label: Annotated[str, typer.Option(help="What people call it.")] = "",
     scheme: Annotated[
         str | None, typer.Option(help="How deliveries prove themselves; without it, as this source does.")

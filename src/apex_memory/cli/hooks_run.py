@@ -1,19 +1,16 @@
 """What `apex hooks` asks for in, what the API answers to it, printed, out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 from uuid import UUID
 
-import orjson
 import typer
-from pydantic import BaseModel
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from apex_memory.api.hook_models import DeliveryPage, EndpointList, EndpointMade, PingKept, ReplayAccepted
+from apex_memory.cli.answers import as_body, table, tell
 from apex_memory.cli.client import open_client
 
 _PATH: Final = "/v1/endpoints"
@@ -23,14 +20,14 @@ async def create(source: str, label: str, *, scheme: str | None, secret: str | N
     wanted = {"source": source, "label": label, "scheme": scheme, "secret": secret}
     async with open_client() as client:
         # Once: sent again, it would make another one.
-        answer = await client.once("POST", _PATH, **_json(wanted))
+        answer = await client.once("POST", _PATH, **as_body(wanted))
     _print_made(EndpointMade.model_validate_json(answer.content), as_json=as_json)
 
 
 async def rotate(endpoint_id: str, *, secret: str | None, overlap_s: int, as_json: bool) -> None:
     async with open_client() as client:
         wanted = {"secret": secret, "overlap_s": overlap_s}
-        answer = await client.once("POST", f"{_of(endpoint_id)}/rotate", **_json(wanted))
+        answer = await client.once("POST", f"{_of(endpoint_id)}/rotate", **as_body(wanted))
     _print_made(EndpointMade.model_validate_json(answer.content), as_json=as_json)
 
 
@@ -41,7 +38,7 @@ async def describe(*, as_json: bool) -> None:
         (e.endpoint_id, e.source, e.scheme, e.label, "disabled" if e.disabled_at else "enabled")
         for e in known.endpoints
     )
-    _print(known, _table(("endpoint", "source", "scheme", "label", ""), rows), as_json=as_json)
+    tell(known, table(("endpoint", "source", "scheme", "label", ""), rows), as_json=as_json)
 
 
 async def enable(endpoint_id: str, *, enabled: bool) -> None:
@@ -54,7 +51,7 @@ async def ping(endpoint_id: str, *, as_json: bool) -> None:
     async with open_client() as client:
         answer = await client.once("POST", f"{_of(endpoint_id)}/ping")
     kept = PingKept.model_validate_json(answer.content)
-    _print(kept, f"proven and kept after {kept.took_ms} ms, as event {kept.event_id}", as_json=as_json)
+    tell(kept, f"proven and kept after {kept.took_ms} ms, as event {kept.event_id}", as_json=as_json)
 
 
 async def deliveries(endpoint_id: str, *, failed: bool, limit: int, as_json: bool) -> None:
@@ -66,7 +63,7 @@ async def deliveries(endpoint_id: str, *, failed: bool, limit: int, as_json: boo
         (d.received_at, d.label, d.outcome or "under way", d.reason or "", d.event_id)
         for d in page.deliveries
     )
-    _print(page, _table(("received", "what", "became", "why", "event"), rows), as_json=as_json)
+    tell(page, table(("received", "what", "became", "why", "event"), rows), as_json=as_json)
 
 
 async def replay(
@@ -88,38 +85,18 @@ async def replay(
     }
     async with open_client() as client:
         # Once: sent again, it would take them in twice.
-        answer = await client.once("POST", f"{_of(endpoint_id)}/replay", **_json(wanted))
+        answer = await client.once("POST", f"{_of(endpoint_id)}/replay", **as_body(wanted))
     told = ReplayAccepted.model_validate_json(answer.content)
     said = f"{told.taken} would be taken in again" if dry_run else f"{told.taken} are taken in again"
-    _print(told, said, as_json=as_json)
+    tell(told, said, as_json=as_json)
 
 
 def _of(endpoint_id: str) -> str:
     return f"{_PATH}/{quote(endpoint_id, safe='')}"
 
 
-def _json(body: Mapping[str, object]) -> dict[str, object]:
-    """As httpx takes it; what is not set is left out."""
-    told = {name: value for name, value in body.items() if value is not None}
-    return {"content": orjson.dumps(told), "headers": {"Content-Type": "application/json"}}
-
-
 def _print_made(made: EndpointMade, *, as_json: bool) -> None:
     rows = (("url", made.url), ("secret", made.secret), ("scheme", made.endpoint.scheme))
-    _print(made, _table(None, rows), as_json=as_json)
+    tell(made, table(None, rows), as_json=as_json)
     if not as_json:
         Console(stderr=True).print("[dim]The secret is shown now and never again.[/]")
-
-
-def _print(answer: BaseModel, shown: Table | str, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(answer.model_dump_json())
-    else:
-        Console(highlight=False, soft_wrap=True).print(shown)
-
-
-def _table(head: Sequence[str] | None, rows: Iterable[Sequence[object]]) -> Table:
-    table = Table(*(head or ("", "")), box=None, show_header=head is not None)
-    for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
-    return table

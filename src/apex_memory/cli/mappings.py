@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from apex_memory.cli.failures import reported
+from apex_memory.cli.options import AsJson
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,7 +14,6 @@ app = typer.Typer(
     help="How the records of sources of your own are read.",
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Source = Annotated[str, typer.Argument(help="The name of a source of yours, such as crm or web-shop.")]
 MappingFile = Annotated[
     typer.FileBinaryRead, typer.Argument(metavar="MAPPING", help="A JSON file, or - for standard input.")

@@ -61,7 +61,8 @@ def _read(file: Path, *, name: str, source: str | None) -> Iterator[ToSend]:
         yield DocumentToSend(name=name, path=file)
         return
     if source is None:
-        raise DocumentRejected(name, "JSON holds records; say whose with --source (samsara, turvo, frontapp)")
+        whose = "samsara, turvo, frontapp, or a name of your own"
+        raise DocumentRejected(name, f"JSON holds records; say whose with --source: {whose}")
     records = _records(file, name)
     for number, record in enumerate(records, start=1):
         yield RecordToSend(

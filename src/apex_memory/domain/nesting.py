@@ -1,4 +1,4 @@
-"""A JSON value in, whether it is nested deeper than one that can be staged out."""
+"""A JSON value in, whether it is nested deeper than is taken from anybody out."""
 
 from typing import Final, cast
 

@@ -7,7 +7,7 @@ from apex_memory.ports.hooks import Deliveries, Endpoints, Scheme
 from apex_memory.ports.intake import ApiKeys, Inbox, Outbox, StagingArea
 from apex_memory.ports.leases import Leases
 from apex_memory.ports.ledger import Ledger, Rebuilds, Upkeep
-from apex_memory.ports.mappings import Mappings
+from apex_memory.ports.mappings import Mappings, SourceOf
 from apex_memory.ports.reading import Archive
 from apex_memory.ports.sources import Connections, SourceApi
 from apex_memory.ports.stores import Cache, Canon, GraphSearcher, Projection, Store, VectorSearcher
@@ -38,6 +38,7 @@ __all__ = [
     "Scheme",
     "Source",
     "SourceApi",
+    "SourceOf",
     "StagingArea",
     "Store",
     "Upkeep",

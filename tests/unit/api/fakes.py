@@ -16,8 +16,7 @@ from apex_memory.domain.ledger import Accepted, InboxEvent, Ingestion, Outcome
 from apex_memory.pipeline.extraction.documents import document_bundle
 from apex_memory.pipeline.extraction.rules import RuleExtractor
 from apex_memory.pipeline.parsing.registry import parser_for
-from apex_memory.ports import StagingArea
-from apex_memory.ports.mappings import SourceOf
+from apex_memory.ports import SourceOf, StagingArea
 
 ALICE, BOB = "alice-ltd", "bob-inc"
 KEYS = {ALICE: "key-of-alice", BOB: "key-of-bob"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.unit.api.world import MAX_RECORD_BYTES, World, pointers, problem
 
-from apex_memory.api.strict_json import MAX_DEPTH
+from apex_memory.domain.nesting import MAX_DEPTH
 
 JSON = {"content-type": "application/json"}
 PATHS = pytest.mark.parametrize("path", ["/v1/records", "/v1/search"])

@@ -10,11 +10,3 @@ class TestMemoryConnections(ConnectionsContract):
     @pytest.fixture
     def connections(self) -> MemoryConnections:
         return MemoryConnections()
-
-    @pytest.fixture
-    def tenant(self) -> str:
-        return "alice-ltd"
-
-    @pytest.fixture
-    def other_tenant(self) -> str:
-        return "bob-inc"

@@ -39,14 +39,6 @@ class TestLatelyOpened(EndpointsContract):
     def endpoints(self) -> LatelyOpened:
         return LatelyOpened(MemoryEndpoints())
 
-    @pytest.fixture
-    def tenant(self) -> str:
-        return "acme"
-
-    @pytest.fixture
-    def other_tenant(self) -> str:
-        return "globex"
-
 
 async def test_many_deliveries_within_a_second_read_the_endpoint_once() -> None:
     kept, clock, made = Kept(), Clock(), an_endpoint()

@@ -10,11 +10,3 @@ class TestMemoryEndpoints(EndpointsContract):
     @pytest.fixture
     def endpoints(self) -> MemoryEndpoints:
         return MemoryEndpoints()
-
-    @pytest.fixture
-    def tenant(self) -> str:
-        return "alice-ltd"
-
-    @pytest.fixture
-    def other_tenant(self) -> str:
-        return "bob-inc"

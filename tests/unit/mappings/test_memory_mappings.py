@@ -10,11 +10,3 @@ class TestMemoryMappings(MappingsContract):
     @pytest.fixture
     def mappings(self) -> MemoryMappings:
         return MemoryMappings()
-
-    @pytest.fixture
-    def tenant(self) -> str:
-        return "alice-ltd"
-
-    @pytest.fixture
-    def other_tenant(self) -> str:
-        return "bob-inc"

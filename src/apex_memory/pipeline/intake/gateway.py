@@ -14,8 +14,7 @@ from apex_memory.domain.hooks import Delivery, Endpoint, Fate, Identity, Receipt
 from apex_memory.domain.ledger import Arrival, Ending, InboxEvent, Outcome
 from apex_memory.pipeline.intake.allowance import Allowances
 from apex_memory.pipeline.intake.pings import MARK, is_marked, ping_of
-from apex_memory.ports import Endpoints, Inbox, Scheme
-from apex_memory.ports.mappings import SourceOf
+from apex_memory.ports import Endpoints, Inbox, Scheme, SourceOf
 
 #: They hold what the sender proves itself with.
 _SECRET_HEADERS: Final = frozenset({

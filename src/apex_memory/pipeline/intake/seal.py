@@ -3,6 +3,7 @@
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from apex_memory.domain.errors import SettingMissing
+from apex_memory.settings import Settings
 
 _SETTING = "APEX_SECRETS_KEY"
 
@@ -32,6 +33,11 @@ class Seal:
         if self._fernet is None:
             raise _missing("is needed to keep secrets of webhook senders; `apex dev up` makes one")
         return self._fernet
+
+
+def seal_of(settings: Settings) -> Seal:
+    """Raises SettingMissing: a key is malformed."""
+    return Seal(settings.secrets_key.get_secret_value() if settings.secrets_key else None)
 
 
 def new_key() -> str:
