@@ -72,6 +72,7 @@ async def relaying(
             batch_size=settings.relay_batch_size,
             in_flight=settings.relay_in_flight,
             at_once=settings.relay_at_once,
+            small_batch=settings.relay_small_batch,
         )
         courier = Courier(
             outbox=with_failpoints("outbox", PostgresOutbox(database), settings.failpoints),
@@ -115,6 +116,7 @@ class Relay:
         batch_size: int,
         in_flight: int,
         at_once: int,
+        small_batch: int,
     ) -> None:
         self._inbox = inbox
         self._temporal = temporal
@@ -122,6 +124,7 @@ class Relay:
         self._batch_size = batch_size
         self._in_flight = in_flight
         self._at_once = at_once
+        self._small_batch = small_batch
 
     async def step(self) -> bool:
         """Claim and start one batch; False: there was none."""
@@ -131,7 +134,9 @@ class Relay:
         if batch is None:
             return False
         # Claimed and not started is mended by any relay: the id is the batch's, so it starts once.
-        workflow_id = await start_batch(self._temporal, batch, queue_prefix=self._queue_prefix)
+        workflow_id = await start_batch(
+            self._temporal, batch, queue_prefix=self._queue_prefix, small=self._small_batch
+        )
         await self._inbox.started(batch, workflow_id=workflow_id)
         log.info("batch.started", tenant_id=batch.tenant_id, workflow_id=workflow_id, size=batch.size)
         return True

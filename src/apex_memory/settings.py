@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from apex_memory.domain.errors import SettingMissing
+from apex_memory.domain.messages import SMALL_BATCH
 
 ENV_PREFIX = "APEX_"
 
@@ -71,6 +72,10 @@ class Settings(BaseSettings):
     )
     relay_at_once: Annotated[int, Field(gt=0)] = Field(
         default=8, description="batches under way at a time, of all tenants; some four for each core"
+    )
+    relay_small_batch: Annotated[int, Field(ge=0)] = Field(
+        default=SMALL_BATCH,
+        description="so many records at most have their steps taken by the workflow's own worker; 0: none",
     )
     zombie_window_s: Annotated[float, Field(gt=0)] = Field(
         default=600.0, description="after this long, a writer that was taken for dead writes no more"

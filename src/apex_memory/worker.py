@@ -8,8 +8,7 @@ from typing import Final
 
 import structlog
 from temporalio.client import Client
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from apex_memory.activities.failures import ActivityEdge
 from apex_memory.bootstrap.activities import Activities, activities_of
@@ -31,6 +30,10 @@ _AT_A_TIME: Final = {
     Queue.WRITE: 16,
     Queue.MAINTAIN: 8,
 }
+
+_LOCAL_AT_A_TIME: Final = 16
+#: So long does a workflow wait for the worker that remembers it, before another one replays it.
+_STICKY: Final = timedelta(seconds=5)
 
 #: Accepting goes before working: on cores that they share, events wait in the inbox and not at the API's
 #: door. Of 120 events/s, more than two slow cores worked off, 6 in 10 were turned away without this.
@@ -65,25 +68,31 @@ async def worker_of(queue: Queue, settings: Settings, temporal: Client, stack: A
     return worker_with(await activities_of(queue, settings, stack), queue, settings, temporal)
 
 
-def worker_with(activities: Activities, queue: Queue, settings: Settings, temporal: Client) -> Worker:
-    """A worker for one queue with these activities, not yet started."""
+def worker_with(
+    activities: Activities,
+    queue: Queue,
+    settings: Settings,
+    temporal: Client,
+    *,
+    runner: WorkflowRunner | None = None,
+) -> Worker:
+    """A worker for one queue with these activities, not yet started.
+
+    `runner`: how workflows are run. Without it as they are: the SDK's sandbox, which tells code that is not
+    deterministic, takes a third of the CPU of a small batch. Tests run every workflow in it.
+    """
     return Worker(
         temporal,
         task_queue=queue.named(settings.queue_prefix),
         workflows=WORKFLOWS if queue is Queue.WORKFLOWS else (),
         activities=activities,
         interceptors=[ActivityEdge()],
-        workflow_runner=sandbox(),
+        workflow_runner=runner or UnsandboxedWorkflowRunner(),
         max_concurrent_activities=_AT_A_TIME[queue],
+        # Its activities are local ones, the steps of small batches; the others have queues of their own.
+        no_remote_activities=queue is Queue.WORKFLOWS,
+        max_concurrent_local_activities=_LOCAL_AT_A_TIME,
+        sticky_queue_schedule_to_start_timeout=_STICKY,
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_s),
         max_heartbeat_throttle_interval=timedelta(seconds=2),
     )
-
-
-def sandbox() -> SandboxedWorkflowRunner:
-    """How workflows run here, and in replay tests."""
-    # Frozen values and the C modules beneath them: loading them again for each run costs 19 ms and 224 KB.
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(
-        "apex_memory.domain", "numpy", "orjson"
-    )
-    return SandboxedWorkflowRunner(restrictions=restrictions)

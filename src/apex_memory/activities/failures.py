@@ -28,7 +28,8 @@ class _Edge(ActivityInboundInterceptor):
         structlog.contextvars.bind_contextvars(
             activity=info.activity_type, workflow_id=info.workflow_id, attempt=info.attempt
         )
-        every = info.heartbeat_timeout and info.heartbeat_timeout / 3
+        # A local activity has no heartbeat: its worker's death is its workflow task's.
+        every = info.heartbeat_timeout / 3 if info.heartbeat_timeout and not info.is_local else None
         try:
             async with beside(_beat(every), name="beat"):
                 return await super().execute_activity(input)

@@ -12,6 +12,7 @@ from apex_memory.failpoints import with_failpoints
 from apex_memory.ports import Projection, Store, Upkeep
 from apex_memory.process import beside
 from apex_memory.settings import Settings
+from apex_memory.workflows.policies import AT_HAND
 
 # The imports stand inside the functions: a worker that loads every driver takes 4 s of CPU and 200 MB.
 
@@ -21,10 +22,14 @@ _Open = Callable[[Settings, Database, AsyncExitStack], Awaitable[Activities]]
 
 async def activities_of(queue: Queue, settings: Settings, stack: AsyncExitStack) -> Activities:
     """The activities of one queue; `stack` closes their clients."""
-    if queue is Queue.WORKFLOWS:
-        return ()
     database = await stack.enter_async_context(open_database(settings.postgres_url))
+    if queue is Queue.WORKFLOWS:
+        return await _at_hand(settings, database, stack)
     return await _OPENED_BY[queue](settings, database, stack)
+
+
+async def _at_hand(settings: Settings, database: Database, stack: AsyncExitStack) -> Activities:
+    return [a for queue in AT_HAND for a in await _OPENED_BY[queue](settings, database, stack)]
 
 
 async def _stage(settings: Settings, database: Database, stack: AsyncExitStack) -> Activities:

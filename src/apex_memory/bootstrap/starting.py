@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Final
 
 from temporalio.client import Client
@@ -12,23 +13,26 @@ from temporalio.service import RPCError
 from apex_memory.domain import ids
 from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.domain.ledger import Batch
-from apex_memory.domain.messages import IngestBatch
+from apex_memory.domain.messages import SMALL_BATCH, IngestBatch
 from apex_memory.domain.queues import Queue
 from apex_memory.workflows.attributes import ITEM_ID, SOURCE, STAGE, TENANT_ID, Stage
 from apex_memory.workflows.registry import WORKFLOW_OF
 
+#: A killed worker's workflow task is given to another one after this long, as a killed worker's activity is.
+_TASK: Final = timedelta(seconds=5)
 _FAIRNESS_KEY_LENGTH: Final = 64
 
 
-async def start_batch(temporal: Client, batch: Batch, *, queue_prefix: str) -> str:
+async def start_batch(temporal: Client, batch: Batch, *, queue_prefix: str, small: int = SMALL_BATCH) -> str:
     """The id is the batch's, so it starts once. Raises StoreUnavailable: it may or may not have started."""
     workflow_id = workflow_of(batch)
     with started_once():
         await temporal.start_workflow(
             WORKFLOW_OF[batch.kind].__name__,
-            IngestBatch(**batch.model_dump()),
+            IngestBatch(**batch.model_dump(), small=batch.kind == "record" and batch.size <= small),
             id=workflow_id,
             task_queue=Queue.WORKFLOWS.named(queue_prefix),
+            task_timeout=_TASK,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             search_attributes=_attributes(batch),
             priority=fair(batch.tenant_id),

@@ -1,13 +1,20 @@
 """What crosses Temporal: small, frozen, and references instead of content."""
 
+from typing import Final
 from uuid import UUID
 
 from apex_memory.domain.bundles import ItemKind
 from apex_memory.domain.value import Value
 
+#: Records whose steps take milliseconds each; of more, a step takes long enough to be looked at.
+SMALL_BATCH: Final = 16
+
 
 class IngestBatch(Value):
-    """Start of an ingestion: which inbox events, and what an operator should read in the list."""
+    """Start of an ingestion: which inbox events, and what an operator should read in the list.
+
+    small: its steps take milliseconds each. False in what was recorded before.
+    """
 
     tenant_id: str
     source: str
@@ -15,6 +22,7 @@ class IngestBatch(Value):
     kind: ItemKind
     label: str
     size: int
+    small: bool = False
 
 
 class StagedBatch(Value):

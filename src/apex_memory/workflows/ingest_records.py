@@ -7,7 +7,7 @@ from temporalio import workflow
 from apex_memory.domain.messages import IngestBatch, IngestResult
 from apex_memory.domain.queues import Queue
 from apex_memory.workflows.ingest import Preparation, ingest
-from apex_memory.workflows.steps import TemporalSteps
+from apex_memory.workflows.steps import SmallSteps, TemporalSteps
 
 _PREPARATION: Final = Preparation(
     stage="fetch_structured_data_activity",
@@ -23,4 +23,4 @@ class StructuredDataIngestionWorkflow:
 
     @workflow.run
     async def run(self, batch: IngestBatch) -> IngestResult:
-        return await ingest(batch, _PREPARATION, TemporalSteps())
+        return await ingest(batch, _PREPARATION, SmallSteps() if batch.small else TemporalSteps())

@@ -1,5 +1,6 @@
 """Every timeout and retry of the workflows, side by side."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -26,6 +27,18 @@ _START_TO_CLOSE: Final = {
     Queue.EMBED: timedelta(hours=6),
     Queue.WRITE: timedelta(minutes=2),
     Queue.MAINTAIN: timedelta(minutes=5),
+}
+
+#: Queues whose activities the workflows' own workers have at hand too, for small batches.
+AT_HAND: Final = (Queue.STAGE, Queue.EXTRACT, Queue.EMBED, Queue.WRITE)
+#: What waits for others: nobody may wait for it in a workflow task.
+ELSEWHERE: Final = frozenset({"complete_records_activity"})
+
+#: Keyword arguments of `execute_local_activity`. Slower than this is no small step.
+ONCE: Final[Mapping[str, Any]] = {
+    "start_to_close_timeout": timedelta(seconds=2),
+    "retry_policy": RetryPolicy(maximum_attempts=1),
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
 
 

@@ -28,7 +28,7 @@ from apex_memory.domain.queues import Queue
 from apex_memory.schema import migrate
 from apex_memory.settings import apex_home
 
-#: Two worker processes: what decides, and what writes and undoes.
+#: Two worker processes: what decides and takes small batches' steps; what writes the others, and undoes.
 WORKERS: Final[Mapping[str, tuple[str, ...]]] = {
     "worker-flow": ("workflows", "stage", "extract", "embed"),
     "worker-write": ("write", "maintain"),
@@ -42,6 +42,8 @@ PLACES: Final = Path("/var/tmp")  # noqa: S108 - a directory of our own below it
 _PRODUCT_SETTINGS: Final = {
     "APEX_GRACEFUL_SHUTDOWN_S": "5",
     "APEX_LOG_LEVEL": "WARNING",
+    # So that batches go either way, side by side.
+    "APEX_RELAY_SMALL_BATCH": "1",
     "APEX_REAP_EVERY_S": "5",
     "APEX_REAP_AFTER_S": "20",
     "APEX_SWEEP_EVERY_S": "5",

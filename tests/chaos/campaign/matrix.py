@@ -104,7 +104,16 @@ def _others() -> Iterator[Cell]:
 _KILLED_AT: Final = {
     "api": ("inbox.accept.before", "inbox.accept.after"),
     "relay": ("inbox.claim.after", "temporal.start_workflow.after", "inbox.started.after"),
-    "worker-flow": ("staging.write.after", "embedder.embed.after", "inbox.close.before"),
+    "worker-flow": (
+        "staging.write.after",
+        "embedder.embed.after",
+        "inbox.close.before",
+        # The steps of small batches.
+        "ledger.allocate.after",
+        "neo4j.prepare.after",
+        "ledger.commit.before",
+        "ledger.commit.after",
+    ),
     "worker-write": (
         "ledger.allocate.after",
         "postgres.prepare.after",

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from temporalio.client import Client
+from tests.doubles.sandbox import sandbox
 
 from apex_memory.activities.maintain import MaintainActivities
 from apex_memory.activities.write import WriteActivities
@@ -25,6 +26,7 @@ from apex_memory.ports import Ledger, Store
 from apex_memory.relay import relaying
 from apex_memory.settings import Settings
 from apex_memory.worker import worker_with
+from apex_memory.workflows.policies import AT_HAND
 
 SpoilStore = Callable[[Store], Store]
 SpoilLedger = Callable[[Ledger], Ledger]
@@ -52,14 +54,18 @@ async def at_work(
     With `spoil_undo`, what undoes gets such stores, and the maintain queue does nothing else.
     """
     async with AsyncExitStack() as stack:
+        activities: dict[Queue, Activities] = {}
         for queue in Queue:
             if queue is Queue.WRITE:
-                activities: Activities = await _write_activities(settings, stack, spoil, spoil_ledger)
+                activities[queue] = await _write_activities(settings, stack, spoil, spoil_ledger)
             elif queue is Queue.MAINTAIN and spoil_undo:
-                activities = await _undo_activities(settings, stack, spoil_undo)
-            else:
-                activities = await activities_of(queue, settings, stack)
-            await stack.enter_async_context(worker_with(activities, queue, settings, temporal))
+                activities[queue] = await _undo_activities(settings, stack, spoil_undo)
+            elif queue is not Queue.WORKFLOWS:
+                activities[queue] = await activities_of(queue, settings, stack)
+        activities[Queue.WORKFLOWS] = [each for queue in AT_HAND for each in activities[queue]]
+        for queue in Queue:
+            worker = worker_with(activities[queue], queue, settings, temporal, runner=sandbox())
+            await stack.enter_async_context(worker)
         await stack.enter_async_context(relaying(settings, temporal))
         yield
 

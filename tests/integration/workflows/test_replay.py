@@ -5,12 +5,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from temporalio.client import Client, WorkflowHistory
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
+from tests.doubles.sandbox import sandbox
 from tests.doubles.sources import TOKEN, rate_limited, sources_double, usual
 from tests.integration.workflows.product import accept_document, accept_record, at_work, settled
 
@@ -20,19 +24,19 @@ from apex_memory.cli.rebuild_run import start_rebuild
 from apex_memory.domain import ids
 from apex_memory.domain.bundles import VersionedBundle
 from apex_memory.domain.connections import BearerCredentials
-from apex_memory.domain.errors import EmbedderMismatch
+from apex_memory.domain.errors import EmbedderMismatch, StoreUnavailable
 from apex_memory.domain.feeds import Feed
 from apex_memory.domain.queues import Queue
 from apex_memory.domain.upkeep import UpkeepRun
 from apex_memory.ports import Store
 from apex_memory.settings import Settings
 from apex_memory.testing import Fault, Misbehaving, always
-from apex_memory.worker import sandbox
 from apex_memory.workflows.registry import WORKFLOWS
 
 pytestmark = pytest.mark.integration
 
 REFUSED = "SHIP-REFUSED"
+ONCE_MORE = "SHIP-ONCE-MORE"
 _NOON = "2026-11-18T12:00:00Z"
 THIN = {
     "eventName": "SHIPMENT_STATUS_UPDATE",
@@ -42,8 +46,17 @@ THIN = {
 
 
 class _RefusesOne(Misbehaving):
+    """One item never; another one only the first time."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, always(Fault.NONE))
+        self._lost = False
+
     async def prepare(self, writes: Sequence[VersionedBundle]) -> None:
         await super().prepare(writes)
+        if not self._lost and any(w.bundle.external_id == ONCE_MORE for w in writes):
+            self._lost = True
+            raise StoreUnavailable(self.name, "the answer was lost, as planned")
         if any(w.bundle.external_id == REFUSED for w in writes):
             raise EmbedderMismatch(stored="another", configured="this")
 
@@ -54,13 +67,20 @@ class Recorded:
     history: WorkflowHistory
 
 
+async def _closed(name: str, handle: WorkflowHandle[Any, Any]) -> Recorded:
+    """Until it is closed: what follows the commit belongs to the history too."""
+    async for _ in handle.fetch_history_events(wait_new_event=True):
+        pass
+    return Recorded(name, await handle.fetch_history())
+
+
 async def _record_histories(
     settings: Settings, temporal: Client, memory: Memory, tenant: str
 ) -> list[Recorded]:
     """One of each way that an ingestion can end, one run of each kind of upkeep, and one forgetting."""
 
     def spoil(store: Store) -> Store:
-        return _RefusesOne(store, always(Fault.NONE)) if store.name == "neo4j" else store
+        return _RefusesOne(store) if store.name == "neo4j" else store
 
     recorded: list[Recorded] = []
 
@@ -68,14 +88,10 @@ async def _record_histories(
         await keep(name, (await settled(memory, tenant, event_id)).workflow_id or "")
 
     async def keep(name: str, workflow_id: str) -> None:
-        handle = temporal.get_workflow_handle(workflow_id)
-        # Until it is closed: what follows the commit belongs to the history too.
-        async for _ in handle.fetch_history_events(wait_new_event=True):
-            pass
-        recorded.append(Recorded(name, await handle.fetch_history()))
+        recorded.append(await _closed(name, temporal.get_workflow_handle(workflow_id)))
 
     shipment = {"shipmentId": "SHIP-1", "status": "in_transit"}
-    settings = settings.model_copy(update={"zombie_window_s": 0.5})
+    settings = settings.model_copy(update={"zombie_window_s": 0.5, "relay_small_batch": 0})
     async with at_work(settings, temporal, spoil=spoil):
         # One after the other: sent together they would be one batch.
         for name, record_, label in (
@@ -105,6 +121,26 @@ async def _record_histories(
     return recorded
 
 
+async def _record_small(settings: Settings, temporal: Client, memory: Memory, tenant: str) -> list[Recorded]:
+    """Batches whose steps are local activities: all well, refused for good, and tried a second time."""
+
+    def spoil(store: Store) -> Store:
+        return _RefusesOne(store) if store.name == "neo4j" else store
+
+    recorded: list[Recorded] = []
+    async with at_work(settings, temporal, spoil=spoil):
+        for name, label in (
+            ("small-tried-again", ONCE_MORE),
+            ("small-undone", REFUSED),
+            ("small-committed", "SHIP-2"),
+        ):
+            record = {"shipmentId": label, "status": "in_transit"}
+            event_id = await accept_record(memory, tenant, "turvo", record, label=label)
+            workflow_id = (await settled(memory, tenant, event_id)).workflow_id or ""
+            recorded.append(await _closed(name, temporal.get_workflow_handle(workflow_id)))
+    return recorded
+
+
 async def _record_feeds(settings: Settings, temporal: Client, memory: Memory, tenant: str) -> list[Recorded]:
     """A feed that is polled, waits, and is stopped; and one that is refused, and cancelled."""
     handle = temporal.get_workflow_handle(ids.feed_workflow_id(tenant, "samsara", "gps"))
@@ -112,11 +148,6 @@ async def _record_feeds(settings: Settings, temporal: Client, memory: Memory, te
     async def told(wanted: Callable[[Feed], object]) -> None:
         while not wanted((await memory.feeds.listed(tenant))[0]):
             await asyncio.sleep(0.1)
-
-    async def closed(name: str) -> Recorded:
-        async for _ in handle.fetch_history_events(wait_new_event=True):
-            pass
-        return Recorded(name, await handle.fetch_history())
 
     async with sources_double() as sources:
         settings = settings.model_copy(update={"source_api_urls": f"samsara={sources.base_url}"})
@@ -126,7 +157,7 @@ async def _record_feeds(settings: Settings, temporal: Client, memory: Memory, te
         async with at_work(settings, temporal):
             await told(lambda feed: feed.last_error and "connection" in feed.last_error)
             await handle.cancel()
-            refused = await closed("feed-refused")
+            refused = await _closed("feed-refused", handle)
             credentials = BearerCredentials(token=TOKEN)
             await memory.connections.put(
                 tenant, "samsara", base_url=sources.base_url, credentials=credentials
@@ -135,7 +166,7 @@ async def _record_feeds(settings: Settings, temporal: Client, memory: Memory, te
             await memory.feeds.start(tenant, "samsara", "gps", interval_s=1)
             await told(lambda feed: feed.points and not feed.last_error and sources.count("/fleet/") > 3)
             await memory.feeds.stop(tenant, "samsara", "gps")
-            return [refused, await closed("feed-stopped")]
+            return [refused, await _closed("feed-stopped", handle)]
 
 
 def _anonymous(history: str) -> str:
@@ -147,6 +178,29 @@ async def test_every_way_that_a_workflow_ends_replays(
     request: pytest.FixtureRequest, settings: Settings, temporal: Client, memory: Memory, tenant: str
 ) -> None:
     await _replay(request, await _record_histories(settings, temporal, memory, tenant))
+
+
+async def test_every_way_that_a_small_batch_ends_replays(
+    request: pytest.FixtureRequest, settings: Settings, temporal: Client, memory: Memory, tenant: str
+) -> None:
+    recorded = await _record_small(settings, temporal, memory, tenant)
+
+    await _replay(request, recorded)
+
+    events = {one.name: one.history.events for one in recorded}
+    marks = [e for e in events["small-committed"] if e.event_type == EventType.EVENT_TYPE_MARKER_RECORDED]
+    assert marks, "no step was a local activity"
+    assert "prepare_neo4j_activity" in _activities(events["small-tried-again"])
+
+
+def _activities(events: Sequence[HistoryEvent]) -> list[str]:
+    """What was run as an activity of its own."""
+    scheduled = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+    return [
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in events
+        if event.event_type == scheduled
+    ]
 
 
 async def test_every_way_that_a_feed_ends_replays(

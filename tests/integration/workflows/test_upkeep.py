@@ -12,6 +12,7 @@ import orjson
 import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
+from tests.doubles.sandbox import sandbox
 from tests.integration.workflows.product import accept_document, accept_record, at_rest, at_work, settled
 
 from apex_memory.bootstrap.activities import activities_of
@@ -322,7 +323,7 @@ async def test_a_long_run_begins_its_history_anew_and_keeps_its_figures(
         return UpkeepRun(after=None if done.batches == calls else str(done.batches), figures=done)
 
     async with (
-        worker_with((), Queue.WORKFLOWS, settings, temporal),
+        worker_with((), Queue.WORKFLOWS, settings, temporal, runner=sandbox()),
         worker_with((sweep,), Queue.MAINTAIN, settings, temporal),
     ):
         workflow_id = f"long:{uuid4()}"

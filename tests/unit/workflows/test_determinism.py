@@ -6,8 +6,8 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
+from tests.doubles.sandbox import sandbox
 
-from apex_memory.worker import sandbox
 from apex_memory.workflows.registry import WORKFLOWS
 
 
