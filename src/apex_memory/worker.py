@@ -37,7 +37,9 @@ _STICKY: Final = timedelta(seconds=5)
 
 #: Accepting goes before working: on cores that they share, events wait in the inbox and not at the API's
 #: door. Of 120 events/s, more than two slow cores worked off, 6 in 10 were turned away without this.
-_NICENESS: Final = 5
+#: And small batches go before large ones: whoever sends little does not wait for whoever sends much.
+_NICENESS_SMALL: Final = 3
+_NICENESS_LARGE: Final = 8
 
 log = structlog.get_logger()
 
@@ -48,7 +50,7 @@ async def run_workers(settings: Settings, queues: Sequence[Queue]) -> None:
     Raises:
         StoreUnavailable: Temporal or PostgreSQL does not answer; the supervisor starts the process again.
     """
-    os.nice(_NICENESS)
+    os.nice(_NICENESS_SMALL if Queue.WORKFLOWS in queues else _NICENESS_LARGE)
     configure_logging(settings, process=f"worker:{','.join(queues)}")
     stop = termination()
     async with AsyncExitStack() as stack:

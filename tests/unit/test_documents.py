@@ -198,7 +198,7 @@ def test_every_type_that_is_named_exists(document: Path) -> None:
     known |= {key.name for key in attributes.ALL} | {workflow.__name__ for workflow in WORKFLOWS} | TEMPORAL
     in_code = {
         name
-        for text in _source("domain", "pipeline")
+        for text in _source("domain", "pipeline", "workflows")
         for name in re.findall(r"^class (\w+)", text, re.MULTILINE)
     }
 

@@ -43,7 +43,7 @@ def main() -> None:
     if unknown := only - {name for cell in CELLS for name in (cell.fault, f"{cell.fault}:{cell.target}")}:
         raise SystemExit(f"no such fault: {', '.join(sorted(unknown))}")
     pace = Pace().slower(asked.slower)
-    plan = Plan(root=root, seed=seed, faults=faults, ends_at=ends_at, only=only, pace=pace)
+    plan = Plan(root=root, seed=seed, faults=faults, ends_at=ends_at, only=only, pace=pace, spare=asked.spare)
     asyncio.run(Campaign(plan, say=_say).run())
     raise SystemExit(0 if _report([root]) else 1)
 
@@ -68,6 +68,7 @@ def _arguments() -> argparse.Namespace:
     run.add_argument("--minutes", type=float, help=f"at most; default {SAMPLE_MINUTES:g}, with --faults none")
     run.add_argument("--only", default="", help="these, with commas: kill, or kill:worker-write; default all")
     run.add_argument("--slower", type=float, default=1.0, help="clients wait so many times as long")
+    run.add_argument("--spare", action="store_true", help="with a second worker process, that lives on")
     run.add_argument("--dir", type=Path, help="default: .apex/chaos/seed-SEED")
     report = commands.add_parser("report", help="sum up campaigns")
     report.add_argument("roots", nargs="+", type=Path, metavar="DIR")

@@ -41,7 +41,7 @@ class Plan:
 
     ends_at: Unix seconds; no fault begins later, but for the first ones of a segment. zombie_s: how long a
     writer may be late, which is longer than the longest freeze and what comes after it. only: faults, or
-    faults with their targets, if not all of them.
+    faults with their targets, if not all of them. spare: with a second worker process.
     """
 
     root: Path
@@ -52,6 +52,7 @@ class Plan:
     faults_a_segment: int = FAULTS_A_SEGMENT
     zombie_s: float = 30.0
     only: frozenset[str] = frozenset()
+    spare: bool = False
 
 
 @dataclass
@@ -102,7 +103,9 @@ class Campaign:
         self._state.keep(self._plan.root)
         machine = await asyncio.to_thread(look, folder)
         _keep(folder / "machine.json", machine.lacks)
-        async with running_fleet(folder, machine, zombie_s=self._plan.zombie_s, say=self._say) as fleet:
+        async with running_fleet(
+            folder, machine, zombie_s=self._plan.zombie_s, spare=self._plan.spare, say=self._say
+        ) as fleet:
             await _Segment(self._plan, self._state, folder, fleet, machine, self._say, self._over).run()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,8 @@ WORKERS: Final[Mapping[str, tuple[str, ...]]] = {
     "worker-flow": ("workflows", "stage", "extract", "embed"),
     "worker-write": ("write", "maintain"),
 }
-PRODUCT: Final = ("api", "relay", *WORKERS)
+#: As a deployment has that must not wait for a restart: one more process, for every queue, that no fault names.
+SPARE: Final[Mapping[str, tuple[str, ...]]] = {"worker-spare": tuple(Queue)}
 LINKS: Final = ("postgres", "vectors", "neo4j", "redis", "temporal")
 #: Each on a disk of its own, in MiB; `staging` is the product's, which leaves 256 of them free.
 DISKS: Final[Mapping[str, int]] = {"postgres": 2048, "vectors": 1024, "neo4j": 1024, "staging": 768}
@@ -75,7 +76,7 @@ class Fleet:
 
 @asynccontextmanager
 async def running_fleet(
-    root: Path, machine: Machine, *, zombie_s: float, say: Callable[[str], None]
+    root: Path, machine: Machine, *, zombie_s: float, spare: bool, say: Callable[[str], None]
 ) -> AsyncGenerator[Fleet, None]:
     """Start everything in new directories; stop and delete it at the end, logs excepted."""
     home = Home(root / "home")
@@ -92,32 +93,33 @@ async def running_fleet(
         staging = disks["staging"].mount if "staging" in disks else None
         site = _with_endpoints(site, staging_dir=staging, zombie_s=zombie_s)
         inner, wires = _behind_links(site)
+        products = _product(inner, {**WORKERS, **SPARE} if spare else WORKERS)
         proxy = await Proxy.start(wires)
         stack.push_async_callback(proxy.stop)
         cgroup = not machine.lacks["memory"]
         members = {
             service.name: Member(service, log=home.log(service.name), cgroup=cgroup)
-            for service in (*map(_short_lived, build_services(site, STORES)), *_product(inner))
+            for service in (*map(_short_lived, build_services(site, STORES)), *products)
         }
         for member in members.values():
             stack.push_async_callback(member.stop)
         fleet = Fleet(site=site, inner=inner, proxy=proxy, members=members, disks=disks)
-        await _start(fleet, say)
+        await _start(fleet, [service.name for service in products], say)
         yield fleet
         say("stopping")
 
 
-async def _start(fleet: Fleet, say: Callable[[str], None]) -> None:
+async def _start(fleet: Fleet, products: Sequence[str], say: Callable[[str], None]) -> None:
     say(f"starting {', '.join(STORES)}")
     await asyncio.gather(*(fleet[name].start() for name in STORES))
     await _all_ready(fleet, STORES)
     await migrate(fleet.direct.postgres_url)
-    say(f"starting {', '.join(PRODUCT)}")
-    await asyncio.gather(*(fleet[name].start() for name in PRODUCT))
-    await _all_ready(fleet, PRODUCT)
+    say(f"starting {', '.join(products)}")
+    await asyncio.gather(*(fleet[name].start() for name in products))
+    await _all_ready(fleet, products)
 
 
-async def _all_ready(fleet: Fleet, names: tuple[str, ...]) -> None:
+async def _all_ready(fleet: Fleet, names: Sequence[str]) -> None:
     answers = await asyncio.gather(*(fleet[name].ready() for name in names))
     late = [name for name, answered in zip(names, answers, strict=True) if not answered]
     if late:
@@ -131,11 +133,11 @@ def _short_lived(service: Service) -> Service:
     )
 
 
-def _product(site: Site) -> list[Service]:
+def _product(site: Site, workers: Mapping[str, tuple[str, ...]]) -> list[Service]:
     return [
         replace(product.api(site), deps=()),
         replace(product.relay(site), deps=()),
-        *(_worker(name, queues, site) for name, queues in WORKERS.items()),
+        *(_worker(name, queues, site) for name, queues in workers.items()),
     ]
 
 
