@@ -33,7 +33,7 @@ WORKERS: Final[Mapping[str, tuple[str, ...]]] = {
     "worker-flow": ("workflows", "stage", "extract", "embed"),
     "worker-write": ("write", "maintain"),
 }
-#: As a deployment has that must not wait for a restart: one more process, for every queue, that no fault names.
+#: For who must not wait for a restart: one more process for every queue, which no fault hits.
 SPARE: Final[Mapping[str, tuple[str, ...]]] = {"worker-spare": tuple(Queue)}
 LINKS: Final = ("postgres", "vectors", "neo4j", "redis", "temporal")
 #: Each on a disk of its own, in MiB; `staging` is the product's, which leaves 256 of them free.

@@ -177,7 +177,12 @@ def _anonymous(history: str) -> str:
 async def test_every_way_that_a_workflow_ends_replays(
     request: pytest.FixtureRequest, settings: Settings, temporal: Client, memory: Memory, tenant: str
 ) -> None:
-    await _replay(request, await _record_histories(settings, temporal, memory, tenant))
+    recorded = await _record_histories(settings, temporal, memory, tenant)
+
+    await _replay(request, recorded)
+
+    [committed] = [one.history.events for one in recorded if one.name == "records-committed"]
+    assert not _marks(committed), "with small batches off, each step is an activity"
 
 
 async def test_every_way_that_a_small_batch_ends_replays(
@@ -188,9 +193,13 @@ async def test_every_way_that_a_small_batch_ends_replays(
     await _replay(request, recorded)
 
     events = {one.name: one.history.events for one in recorded}
-    marks = [e for e in events["small-committed"] if e.event_type == EventType.EVENT_TYPE_MARKER_RECORDED]
-    assert marks, "no step was a local activity"
+    assert _marks(events["small-committed"]), "no step was a local activity"
     assert "prepare_neo4j_activity" in _activities(events["small-tried-again"])
+
+
+def _marks(events: Sequence[HistoryEvent]) -> list[HistoryEvent]:
+    """What was run as a local activity."""
+    return [event for event in events if event.event_type == EventType.EVENT_TYPE_MARKER_RECORDED]
 
 
 def _activities(events: Sequence[HistoryEvent]) -> list[str]:
