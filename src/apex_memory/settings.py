@@ -2,15 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from apex_memory.domain.errors import SettingMissing
-from apex_memory.domain.messages import SMALL_BATCH
 
 ENV_PREFIX = "APEX_"
+#: Records whose steps take milliseconds each; of more, a step takes long enough to be looked at.
+SMALL_BATCH: Final = 16
 
 
 def apex_home() -> Path:

@@ -13,8 +13,9 @@ from temporalio.service import RPCError
 from apex_memory.domain import ids
 from apex_memory.domain.errors import StoreUnavailable
 from apex_memory.domain.ledger import Batch
-from apex_memory.domain.messages import SMALL_BATCH, IngestBatch
+from apex_memory.domain.messages import IngestBatch
 from apex_memory.domain.queues import Queue
+from apex_memory.settings import SMALL_BATCH
 from apex_memory.workflows.attributes import ITEM_ID, SOURCE, STAGE, TENANT_ID, Stage
 from apex_memory.workflows.registry import WORKFLOW_OF
 

@@ -1,13 +1,9 @@
 """What crosses Temporal: small, frozen, and references instead of content."""
 
-from typing import Final
 from uuid import UUID
 
 from apex_memory.domain.bundles import ItemKind
 from apex_memory.domain.value import Value
-
-#: Records whose steps take milliseconds each; of more, a step takes long enough to be looked at.
-SMALL_BATCH: Final = 16
 
 
 class IngestBatch(Value):

@@ -40,6 +40,8 @@ LINKS: Final = ("postgres", "vectors", "neo4j", "redis", "temporal")
 DISKS: Final[Mapping[str, int]] = {"postgres": 2048, "vectors": 1024, "neo4j": 1024, "staging": 768}
 PLACES: Final = Path("/var/tmp")  # noqa: S108 - a directory of our own below it, which PostgreSQL's user can reach
 
+#: How long a superseded version is kept for readers.
+GRACE_S: Final = 45.0
 _PRODUCT_SETTINGS: Final = {
     "APEX_GRACEFUL_SHUTDOWN_S": "5",
     "APEX_LOG_LEVEL": "WARNING",
@@ -50,7 +52,7 @@ _PRODUCT_SETTINGS: Final = {
     "APEX_SWEEP_EVERY_S": "5",
     "APEX_SWEEP_AFTER_S": "20",
     "APEX_COLLECT_EVERY_S": "10",
-    "APEX_GRACE_S": "45",
+    "APEX_GRACE_S": f"{GRACE_S:g}",
 }
 
 
@@ -64,7 +66,7 @@ class Fleet:
         self.proxy = proxy
         self.members = members
         self.disks = disks
-        self.direct = site.endpoints.settings()
+        self.direct = site.endpoints.settings().model_copy(update={"grace_s": GRACE_S})
         self.proxied = inner.endpoints.settings()
 
     def __getitem__(self, name: str) -> Member:
