@@ -19,6 +19,7 @@ from apex_memory.domain.queues import Queue
 from apex_memory.observability import configure_logging
 from apex_memory.process import termination
 from apex_memory.settings import Settings
+from apex_memory.workflows.policies import MISSED_AFTER
 from apex_memory.workflows.registry import WORKFLOWS
 
 #: Activities at a time in one process. Embedding is CPU: one more than a core waits for the core.
@@ -32,8 +33,6 @@ _AT_A_TIME: Final = {
 }
 
 _LOCAL_AT_A_TIME: Final = 16
-#: So long does a workflow wait for the worker that remembers it, before another one replays it.
-_STICKY: Final = timedelta(seconds=5)
 
 #: Accepting goes before working: on cores that they share, events wait in the inbox and not at the API's
 #: door. Of 120 events/s, more than two slow cores worked off, 6 in 10 were turned away without this.
@@ -94,7 +93,8 @@ def worker_with(
         # Its activities are local ones, the steps of small batches; the others have queues of their own.
         no_remote_activities=queue is Queue.WORKFLOWS,
         max_concurrent_local_activities=_LOCAL_AT_A_TIME,
-        sticky_queue_schedule_to_start_timeout=_STICKY,
+        # So long does a workflow wait for the worker that remembers it, before another one replays it.
+        sticky_queue_schedule_to_start_timeout=MISSED_AFTER,
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_s),
         max_heartbeat_throttle_interval=timedelta(seconds=2),
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from typing import Final
 
 from temporalio.client import Client
@@ -17,10 +16,9 @@ from apex_memory.domain.messages import IngestBatch
 from apex_memory.domain.queues import Queue
 from apex_memory.settings import SMALL_BATCH
 from apex_memory.workflows.attributes import ITEM_ID, SOURCE, STAGE, TENANT_ID, Stage
+from apex_memory.workflows.policies import MISSED_AFTER
 from apex_memory.workflows.registry import WORKFLOW_OF
 
-#: A killed worker's workflow task is given to another one after this long, as a killed worker's activity is.
-_TASK: Final = timedelta(seconds=5)
 _FAIRNESS_KEY_LENGTH: Final = 64
 
 
@@ -33,7 +31,7 @@ async def start_batch(temporal: Client, batch: Batch, *, queue_prefix: str, smal
             IngestBatch(**batch.model_dump(), small=batch.kind == "record" and batch.size <= small),
             id=workflow_id,
             task_queue=Queue.WORKFLOWS.named(queue_prefix),
-            task_timeout=_TASK,
+            task_timeout=MISSED_AFTER,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             search_attributes=_attributes(batch),
             priority=fair(batch.tenant_id),

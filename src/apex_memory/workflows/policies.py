@@ -9,8 +9,8 @@ from temporalio.workflow import ActivityCancellationType
 
 from apex_memory.domain.queues import Queue
 
-#: A killed worker is missed after this long, and its activity starts again elsewhere.
-_HEARTBEAT: Final = timedelta(seconds=5)
+#: A killed worker is missed after this long, and its activity, or its workflow task, begins again elsewhere.
+MISSED_AFTER: Final = timedelta(seconds=5)
 
 # No limit on attempts and no total time: an outage is a wait that an operator sees, for hours if need be.
 # What can never succeed is raised as non-retryable by the activity itself.
@@ -47,7 +47,7 @@ def options(queue: Queue, *, prefix: str) -> dict[str, Any]:
     return {
         "task_queue": queue.named(prefix),
         "start_to_close_timeout": _START_TO_CLOSE[queue],
-        "heartbeat_timeout": _HEARTBEAT,
+        "heartbeat_timeout": MISSED_AFTER,
         "retry_policy": _RETRY,
         # Undoing must not begin while the write it undoes may still run.
         "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
