@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 from psycopg import AsyncConnection
-from qdrant_client import AsyncQdrantClient
 from qdrant_client.models import Distance, PointStruct, VectorParams
 from redis.asyncio import Redis
 from temporalio.client import Client
@@ -23,6 +22,7 @@ from apex_memory.devstack.processes import ProcessIdentity, ended, is_alive
 from apex_memory.devstack.service import ServiceFailed
 from apex_memory.devstack.stack import HomeInUse, Stack
 from apex_memory.devstack.state import Phase
+from apex_memory.pipeline.stores.qdrant.connection import open_qdrant
 
 pytestmark = pytest.mark.integration
 
@@ -243,7 +243,7 @@ async def remembered(endpoints: Endpoints) -> str:
         await redis.set(word, "known")
     async with graph_at(endpoints.neo4j_url) as neo4j:
         await neo4j.execute_query("CREATE (:Word {word: $word})", word=word)
-    vectors = AsyncQdrantClient(url=endpoints.qdrant_url)
+    vectors = open_qdrant(endpoints.qdrant_url)
     await vectors.create_collection(
         word, vectors_config={"dense": VectorParams(size=2, distance=Distance.DOT)}
     )
@@ -265,7 +265,7 @@ async def who_knows(endpoints: Endpoints, word: str) -> set[str]:
     async with graph_at(endpoints.neo4j_url) as neo4j:
         records, _, _ = await neo4j.execute_query("MATCH (w:Word {word: $word}) RETURN w", word=word)
         known["neo4j"] = len(records) == 1
-    vectors = AsyncQdrantClient(url=endpoints.qdrant_url)
+    vectors = open_qdrant(endpoints.qdrant_url)
     known["vectors"] = (await vectors.count(word)).count == 1
     await vectors.close()
     temporal = await Client.connect(endpoints.temporal_address)
