@@ -10,7 +10,9 @@ from typing import Any, Final
 import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
+from psycopg.adapt import AdaptersMap
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.array import ListBinaryDumper
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from apex_memory.domain.bundles import VersionRef
@@ -157,9 +159,17 @@ async def _check(connection: Connection) -> None:
         raise psycopg.OperationalError("the server has closed the connection")
 
 
+def _adapters() -> AdaptersMap:
+    adapters = AdaptersMap(psycopg.adapters)
+    # As text, which is the default, an array is escaped in Python: 1.8 ms for each vector of 384 numbers.
+    adapters.register_dumper(list, ListBinaryDumper)
+    return adapters
+
+
 def _connection_options() -> dict[str, Any]:
     return {
         "autocommit": True,
+        "context": _adapters(),
         "row_factory": dict_row,
         "connect_timeout": 5,
         "options": f"-c statement_timeout={_STATEMENT_TIMEOUT} -c idle_in_transaction_session_timeout=60s",

@@ -8,12 +8,13 @@ from uuid import UUID
 import structlog
 from temporalio import activity
 
+from apex_memory.activities.content import BatchContent, ContentReader
 from apex_memory.domain import ids
 from apex_memory.domain.bundles import Manifest, VersionedBundle, VersionRef
 from apex_memory.domain.errors import ManifestMismatch, StoreUnavailable
 from apex_memory.domain.ledger import AllocationRequest, CommitState, VersionManifests
-from apex_memory.domain.messages import Allocated, Committed, StagedBatch, WriteRound
-from apex_memory.domain.staged import BUNDLES, VECTORS, StagedBundle, load_bundles, load_vectors
+from apex_memory.domain.messages import Allocated, Committed, WriteRound
+from apex_memory.domain.staged import StagedBundle
 from apex_memory.ports import Ledger, StagingArea, Store
 
 log = structlog.get_logger()
@@ -29,20 +30,19 @@ class WriteActivities:
         self, *, ledger: Ledger, staging: StagingArea, stores: Sequence[Store], embedder_id: str
     ) -> None:
         self._ledger = ledger
-        self._staging = staging
+        self._content = ContentReader(staging, embedder_id=embedder_id)
         self._stores = {store.name: store for store in stores}
-        self._embedder_id = embedder_id
 
     @activity.defn
     async def allocate_versions_activity(self, write: WriteRound) -> Allocated:
         """Give each bundle its version and note what every store must hold of it."""
         staged = write.staged
-        bundles = await self._bundles(staged)
-        wanted = [b for b in bundles if write.only is None or b.event_id in write.only]
+        content = await self._content.read(staged)
+        wanted = [b for b in content.bundles if write.only is None or b.event_id in write.only]
         requests = [_request(staged.tenant_id, b, write.round) for b in wanted]
         allocations = await self._ledger.allocate(staged.tenant_id, staged.batch_id, requests)
         new = [a for a in allocations if not a.unchanged]
-        writes = await self._writes(write, bundles)
+        writes = await self._writes(write, content)
         await self._ledger.expect(staged.tenant_id, [self._manifests(w) for w in writes])
         unchanged = len(allocations) - len(new)
         log.info("versions.allocated", tenant_id=staged.tenant_id, versions=len(new), unchanged=unchanged)
@@ -84,7 +84,7 @@ class WriteActivities:
             if not ensured:
                 await store.ensure()
                 ensured = True
-            writes = await self._writes(write, await self._bundles(write.staged))
+            writes = await self._writes(write, await self._content.read(write.staged))
             try:
                 for start in range(0, len(writes), _SLICE):
                     await store.prepare(writes[start : start + _SLICE])
@@ -109,7 +109,7 @@ class WriteActivities:
     ) -> None:
         """A store that lost what it acknowledged will not find it again, and nobody else would write it."""
         tenant_id, refs = write.staged.tenant_id, [v.ref for v in versions]
-        writes = await self._writes(write, await self._bundles(write.staged))
+        writes = await self._writes(write, await self._content.read(write.staged))
         await store.ensure()
         lost = set(refs)
         await store.prepare([w for w in writes if w.ref in lost])
@@ -118,24 +118,12 @@ class WriteActivities:
         for version in _differing(store, versions, found):
             raise _mismatch(store.name, version, found)
 
-    async def _bundles(self, staged: StagedBatch) -> Sequence[StagedBundle]:
-        return load_bundles(await self._staging.read(f"{staged.key}/{BUNDLES}"))
-
-    async def _writes(self, write: WriteRound, bundles: Sequence[StagedBundle]) -> list[VersionedBundle]:
+    async def _writes(self, write: WriteRound, content: BatchContent) -> list[VersionedBundle]:
         """The batch's bundles under the versions that are being prepared, each with its vectors."""
-        staged = write.staged
-        vectors = load_vectors(await self._staging.read(f"{staged.key}/{VECTORS}"))
-        versions = await self._ledger.preparing(staged.tenant_id, staged.batch_id)
-        writes: list[VersionedBundle] = []
-        row = 0
-        for staged_bundle in bundles:
-            bundle = staged_bundle.bundle
-            own = vectors[row : row + len(bundle.passages)]
-            row += len(bundle.passages)
-            ref = versions.get(_request_id(staged_bundle.event_id, write.round))
-            if ref is not None:
-                writes.append(VersionedBundle(staged.tenant_id, ref, bundle, self._embedder_id, own))
-        return writes
+        versions = await self._ledger.preparing(write.staged.tenant_id, write.staged.batch_id)
+        suffix = _suffix(write.round)
+        own = {_event_id(id_): ref for id_, ref in versions.items() if id_.endswith(suffix)}
+        return content.under(own)
 
     def _manifests(self, write: VersionedBundle) -> VersionManifests:
         parts = {store.name: Manifest.of(store.parts(write)) for store in self._stores.values()}
