@@ -1,9 +1,11 @@
 """Inbox rows and requests to forget in, started workflows out; committed versions in, warmed caches out."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
+from uuid import UUID
 
 import structlog
 from temporalio.client import Client
@@ -14,7 +16,7 @@ from apex_memory.bootstrap.feeding import Feeder
 from apex_memory.bootstrap.starting import fair, start_batch, started_once
 from apex_memory.database import Listener, open_database, open_listener
 from apex_memory.domain import ids
-from apex_memory.domain.errors import ItemNotFound, StoreUnavailable, TransientError
+from apex_memory.domain.errors import StoreUnavailable, TransientError
 from apex_memory.domain.forgetting import ForgetItem, Forgetting
 from apex_memory.domain.ledger import Announcement
 from apex_memory.domain.queues import Queue
@@ -36,7 +38,7 @@ from apex_memory.workflows.forget import ForgetWorkflow
 #: Notifications are lost while a listener reconnects: look again this often, found nothing or not.
 _LOOK_AGAIN_S: Final = 1.0
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
-_ANNOUNCEMENTS: Final = 100
+_ANNOUNCEMENTS: Final = 500
 
 log = structlog.get_logger()
 
@@ -198,14 +200,15 @@ class Courier:
         """Deliver some announcements; False: there were none."""
         return await self._outbox.deliver(self._announce, limit=_ANNOUNCEMENTS) > 0
 
-    async def _announce(self, announcement: Announcement) -> None:
-        tenant_id, item_id = announcement.tenant_id, announcement.item_id
-        try:
-            card = await self._archive.item(tenant_id, item_id, seq=announcement.commit_seq)
-        except ItemNotFound:
-            return  # late history: no reader will ask for it
-        if not await self._cards.put(tenant_id, card):
-            raise StoreUnavailable("redis", "the card was not kept")
+    async def _announce(self, announcements: Sequence[Announcement]) -> None:
+        commits: defaultdict[tuple[str, int], list[UUID]] = defaultdict(list)
+        for each in announcements:
+            commits[each.tenant_id, each.commit_seq].append(each.item_id)
+        for (tenant_id, seq), item_ids in commits.items():
+            # Without late history, which no reader will ask for.
+            cards = await self._archive.items(tenant_id, item_ids, seq=seq)
+            if not await self._cards.put(tenant_id, cards):
+                raise StoreUnavailable("redis", "the cards were not kept")
 
 
 async def repeat(step: Callable[[], Awaitable[bool]], listener: Listener, *, name: str) -> None:

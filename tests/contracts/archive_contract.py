@@ -1,4 +1,6 @@
-"""What every Archive keeps to in what is said of a thing under its several names; inherit, and give `world`.
+"""What every Archive keeps to in its items, and in what is said of a thing under its several names.
+
+Inherit, and give `world`.
 
 Its other methods are held to their promises by `tests/unit/retrieval` and `tests/integration/workflows`.
 """
@@ -73,6 +75,21 @@ async def values(
 
 
 class ArchiveContract:
+    async def test_those_items_are_given_that_were_visible(self, world: Remembering) -> None:
+        tenant, other = fresh_tenant(), fresh_tenant()
+        await world.begin(tenant, said("draft", status(OTHER, "late")))
+        seq = await world.remember(tenant, said("load-1", status(NUMBER, "open")))
+        await world.remember(tenant, said("load-2", status(NUMBER, "closed")))
+        asked = [ids.item_id(tenant, "turvo", name) for name in ("load-1", "load-2", "draft", "nothing")]
+
+        early, late = [await world.archive.items(tenant, asked, seq=at) for at in (seq, seq + 1)]
+
+        assert [item.external_id for item in early] == ["load-1"]
+        assert sorted(item.external_id for item in late) == ["load-1", "load-2"]
+        assert [item.claims for item in late] == [1, 1]
+        assert not await world.archive.items(other, asked, seq=seq + 1)
+        assert not await world.archive.items(tenant, [], seq=seq + 1)
+
     async def test_what_is_said_to_be_the_same_is_found_from_either_end(self, world: Remembering) -> None:
         tenant = fresh_tenant()
         seq = await world.remember(tenant, said("a", same(CUSTOM, NUMBER)))

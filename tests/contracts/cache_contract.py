@@ -1,7 +1,5 @@
 """What every Cache keeps to; inherit, and give the fixtures `cache` and `unreachable`."""
 
-import asyncio
-
 import pytest
 from tests.contracts.writes import fresh_tenant
 
@@ -18,6 +16,16 @@ class CacheContract:
         assert await cache.put(tenant, "answer", BINARY, ttl_s=60)
 
         assert await cache.get(tenant, "answer") == BINARY
+
+    async def test_what_was_put_at_once_is_got_one_by_one(self, cache: Cache) -> None:
+        tenant, other = fresh_tenant(), fresh_tenant()
+
+        assert await cache.put_all(tenant, {"answer": BINARY, "question": b""}, ttl_s=60)
+        assert await cache.put_all(tenant, {}, ttl_s=60)
+
+        assert await cache.get(tenant, "answer") == BINARY
+        assert await cache.get(tenant, "question") == b""
+        assert await cache.get(other, "answer") is None
 
     async def test_what_was_never_put_is_a_miss(self, cache: Cache) -> None:
         assert await cache.get(fresh_tenant(), "answer") is None
@@ -58,7 +66,7 @@ class CacheContract:
     async def test_more_keys_than_fit_into_one_call_are_dropped(self, cache: Cache) -> None:
         tenant = fresh_tenant()
         for n in range(0, 1_200, 50):
-            await asyncio.gather(*(cache.put(tenant, f"answer:{n + m}:x", b"", ttl_s=60) for m in range(50)))
+            assert await cache.put_all(tenant, {f"answer:{n + m}:x": b"" for m in range(50)}, ttl_s=60)
 
         assert len(await cache.keys(tenant)) == 1_200
         await cache.forget(tenant)
@@ -78,6 +86,7 @@ class UnreachableCacheContract:
 
     async def test_an_outage_keeps_nothing_and_says_so(self, unreachable: Cache) -> None:
         assert not await unreachable.put("acme", "answer", b"42", ttl_s=60)
+        assert not await unreachable.put_all("acme", {"answer": b"42"}, ttl_s=60)
 
     async def test_who_must_know_that_nothing_is_kept_is_told_of_the_outage(self, unreachable: Cache) -> None:
         with pytest.raises(StoreUnavailable):

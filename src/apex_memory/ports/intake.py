@@ -82,8 +82,8 @@ class Inbox(Protocol):
 class Outbox(Protocol):
     """What became visible, for those who must hear of it."""
 
-    async def deliver(self, to: Callable[[Announcement], Awaitable[None]], *, limit: int) -> int:
-        """Hand up to `limit` announcements over; if one fails they all stay. How many were handed over."""
+    async def deliver(self, to: Callable[[Sequence[Announcement]], Awaitable[None]], *, limit: int) -> int:
+        """Hand up to `limit` announcements over; if that fails they all stay. How many were handed over."""
         ...
 
 

@@ -66,3 +66,7 @@ class Archive(Protocol):
     async def item(self, tenant_id: str, item_id: UUID, *, seq: int) -> ItemView:
         """Raises ItemNotFound."""
         ...
+
+    async def items(self, tenant_id: str, item_ids: Sequence[UUID], *, seq: int) -> Sequence[ItemView]:
+        """Those of them that are visible at `seq`, in any order."""
+        ...

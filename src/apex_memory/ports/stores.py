@@ -102,6 +102,10 @@ class Cache(Protocol):
         """False: not kept."""
         ...
 
+    async def put_all(self, tenant_id: str, values: Mapping[str, bytes], *, ttl_s: int) -> bool:
+        """Each under its key. False: not every one was kept."""
+        ...
+
     async def keys(self, tenant_id: str) -> Sequence[str]:
         """Under which keys something is kept for the tenant. Raises StoreUnavailable."""
         ...

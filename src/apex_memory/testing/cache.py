@@ -1,7 +1,7 @@
 """Bytes in, the same bytes out until their time is up: a Cache without a service."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 
 class MemoryCache:
@@ -20,6 +20,9 @@ class MemoryCache:
     async def put(self, tenant_id: str, key: str, value: bytes, *, ttl_s: int) -> bool:
         self._kept[tenant_id, key] = (value, self._clock() + ttl_s)
         return True
+
+    async def put_all(self, tenant_id: str, values: Mapping[str, bytes], *, ttl_s: int) -> bool:
+        return all([await self.put(tenant_id, key, value, ttl_s=ttl_s) for key, value in values.items()])
 
     async def keys(self, tenant_id: str) -> Sequence[str]:
         now = self._clock()

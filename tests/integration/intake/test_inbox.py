@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
-from apex_memory.database import Database, open_listener
+from apex_memory.database import Database, open_database, open_listener
 from apex_memory.domain.bundles import ItemKind
-from apex_memory.domain.errors import ItemNotFound
-from apex_memory.domain.ledger import Batch, Conclusion, InboxEvent, Outcome
+from apex_memory.domain.errors import ItemNotFound, StoreUnavailable
+from apex_memory.domain.ledger import Accepted, Batch, Conclusion, InboxEvent, Outcome
 from apex_memory.pipeline.intake.inbox import PostgresInbox
 from apex_memory.settings import Settings
 
@@ -71,6 +72,64 @@ async def test_two_tenants_may_use_the_same_delivery_key(
     assert not theirs.duplicate
     with pytest.raises(ItemNotFound):
         await inbox.ingestion(other_tenant, ours.event_id)
+
+
+async def test_deliveries_that_come_at_once_are_each_kept_once(
+    inbox: PostgresInbox, database: Database, tenant: str, other_tenant: str
+) -> None:
+    tenants = [tenant, other_tenant]
+    events = [_event(t, key=f"delivery-{n}") for t in tenants for n in range(40) for _ in range(3)]
+
+    accepted = await asyncio.gather(*(inbox.accept(event) for event in events))
+
+    of_key = {(e.tenant_id, e.dedupe_key): set[UUID]() for e in events}
+    for event, answer in zip(events, accepted, strict=True):
+        of_key[event.tenant_id, event.dedupe_key].add(answer.event_id)
+    assert len(of_key) == 80
+    assert all(len(ids) == 1 for ids in of_key.values())
+    assert len({answer.event_id for answer in accepted}) == 80
+    assert sum(not answer.duplicate for answer in accepted) == 80
+    async with database.connection() as connection:
+        counted = await connection.execute(
+            "SELECT DISTINCT deliveries FROM inbox_event WHERE tenant_id = ANY(%s)", (tenants,)
+        )
+        assert await counted.fetchall() == [{"deliveries": 3}]
+
+
+async def test_one_that_cannot_be_kept_is_refused_alone(inbox: PostgresInbox, tenant: str) -> None:
+    bad = _event(tenant).model_copy(update={"label": "a\0b"})
+
+    first, refused, last = await asyncio.gather(
+        *(inbox.accept(event) for event in (_event(tenant), bad, _event(tenant))), return_exceptions=True
+    )
+
+    assert isinstance(refused, psycopg.DataError)
+    assert isinstance(first, Accepted)
+    assert isinstance(last, Accepted)
+    assert (await inbox.ingestion(tenant, last.event_id)).state == "received"
+
+
+async def test_a_sender_that_has_gone_keeps_nobody_waiting(inbox: PostgresInbox, tenant: str) -> None:
+    gone = asyncio.create_task(inbox.accept(_event(tenant)))
+    beside = asyncio.create_task(inbox.accept(_event(tenant)))
+    await asyncio.sleep(0)
+
+    gone.cancel()
+
+    assert not (await beside).duplicate
+
+
+async def test_while_postgres_is_away_every_sender_is_told_so(tenant: str) -> None:
+    nowhere = "postgresql://apex:apex@127.0.0.1:1/apex"
+    async with open_database(nowhere, acquire_timeout_s=0.2) as database:
+        inbox = PostgresInbox(database)
+
+        told = await asyncio.gather(
+            *(inbox.accept(_event(tenant)) for _ in range(200)), return_exceptions=True
+        )
+
+    assert {type(each) for each in told} == {StoreUnavailable}
+    assert len({id(each) for each in told}) == 200
 
 
 async def test_waiting_records_of_a_lane_are_claimed_as_one_batch_and_only_once(

@@ -127,22 +127,30 @@ class LedgerArchive:
         return (await self.item(tenant_id, item_id, seq=seq)).version
 
     async def item(self, tenant_id: str, item_id: UUID, *, seq: int) -> ItemView:
-        for row in self.visible(tenant_id, seq):
-            bundle, ref = row.write.bundle, row.write.ref
-            if ref.item_id == item_id:
-                return ItemView(
-                    item_id=item_id,
-                    version=ref.version,
-                    source=bundle.source,
-                    external_id=bundle.external_id,
-                    kind=bundle.kind,
-                    title=bundle.title,
-                    as_of=bundle.as_of,
-                    committed_at=NOON,
-                    chunks=len(bundle.passages),
-                    claims=len(bundle.claims),
-                )
-        raise ItemNotFound("item", str(item_id))
+        items = await self.items(tenant_id, [item_id], seq=seq)
+        if not items:
+            raise ItemNotFound("item", str(item_id))
+        return items[0]
+
+    async def items(self, tenant_id: str, item_ids: Sequence[UUID], *, seq: int) -> Sequence[ItemView]:
+        visible = [row.write for row in self.visible(tenant_id, seq)]
+        return [item_of(write) for write in visible if write.ref.item_id in item_ids]
+
+
+def item_of(write: VersionedBundle) -> ItemView:
+    bundle = write.bundle
+    return ItemView(
+        item_id=write.ref.item_id,
+        version=write.ref.version,
+        source=bundle.source,
+        external_id=bundle.external_id,
+        kind=bundle.kind,
+        title=bundle.title,
+        as_of=bundle.as_of,
+        committed_at=NOON,
+        chunks=len(bundle.passages),
+        claims=len(bundle.claims),
+    )
 
 
 def passes(write: VersionedBundle, where: SearchFilter) -> bool:

@@ -7,31 +7,16 @@ from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from psycopg.types.json import Jsonb
-
 from apex_memory.database import Connection, Database, Listener
 from apex_memory.domain.bundles import ItemKind
 from apex_memory.domain.errors import ItemNotFound, StoreUnavailable
 from apex_memory.domain.ledger import Accepted, AcceptedBatch, Batch, Conclusion, InboxEvent, Ingestion
+from apex_memory.pipeline.intake.accepting import Accepting, row_of
 
 #: A claimer that has not started its workflow after this long is taken for dead; starting twice is harmless.
 _CLAIM_EXPIRES: Final = "15 seconds"
 #: Notifications are lost while a listener reconnects: look again this often.
 _LOOK_AGAIN_S: Final = 1.0
-
-# xmax is 0 in a row that was not there before.
-_ACCEPT: Final = """
-WITH kept AS (
-    INSERT INTO inbox_event (tenant_id, event_id, source, kind, dedupe_key, label, body, received_at,
-                             endpoint_id, secret_id, headers, outcome, reason, finished_at)
-    VALUES (%(tenant_id)s, %(event_id)s, %(source)s, %(kind)s, %(dedupe_key)s, %(label)s, %(body)s,
-            %(received_at)s, %(endpoint_id)s, %(secret_id)s, %(headers)s, %(outcome)s, %(reason)s,
-            CASE WHEN %(outcome)s::text IS NOT NULL THEN now() END)
-    ON CONFLICT (tenant_id, source, dedupe_key) DO UPDATE SET deliveries = inbox_event.deliveries + 1
-    RETURNING event_id, xmax <> 0 AS duplicate
-)
-SELECT event_id, duplicate FROM kept
-"""
 
 _NOTIFY_ARRIVED: Final = "SELECT pg_notify('apex_inbox', '')"
 
@@ -144,17 +129,16 @@ class PostgresInbox:
 
     def __init__(self, database: Database, *, done: Listener | None = None) -> None:
         self._database = database
+        self._accepting = Accepting(database)
         self._done = done
         self._arrived = False
         self._notifying: asyncio.Task[None] | None = None
 
     async def accept(self, event: InboxEvent) -> Accepted:
-        async with self._database.connection() as connection:
-            cursor = await connection.execute(_ACCEPT, _row(event))
-            [row] = await cursor.fetchall()
-        if not row["duplicate"]:
+        accepted = await self._accepting.accept(event)
+        if not accepted.duplicate:
             self._wake_relays()
-        return Accepted(event_id=row["event_id"], duplicate=row["duplicate"])
+        return accepted
 
     async def accept_batch(self, batch: Batch, events: Sequence[InboxEvent]) -> AcceptedBatch:
         async with self._database.transaction() as connection:
@@ -164,7 +148,7 @@ class PostgresInbox:
                 assert row  # noqa: S101 - batches are never deleted
                 started = row.pop("started")
                 return AcceptedBatch(batch=Batch(**row), duplicate=True, started=started)
-            rows = [{**_row(event), "batch_id": batch.batch_id} for event in events]
+            rows = [{**row_of(event), "batch_id": batch.batch_id} for event in events]
             async with connection.cursor() as cursor:
                 await cursor.executemany(_KEEP, rows)
         return AcceptedBatch(batch=batch, duplicate=False, started=False)
@@ -252,18 +236,6 @@ class PostgresInbox:
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(remaining, _LOOK_AGAIN_S)):
                     await wakened.wait()
-
-
-def _row(event: InboxEvent) -> dict[str, Any]:
-    arrival, ending = event.arrival, event.ending
-    return {
-        **event.model_dump(exclude={"arrival", "ending"}),
-        "endpoint_id": arrival and arrival.endpoint_id,
-        "secret_id": arrival and arrival.secret_id,
-        "headers": Jsonb(arrival.headers) if arrival else None,
-        "outcome": ending and ending.outcome,
-        "reason": ending and ending.reason,
-    }
 
 
 async def _take(connection: Connection, lane: dict[str, Any], batch_size: int) -> Batch | None:

@@ -1,6 +1,6 @@
 """Committed versions in, to whoever must hear of them; a row leaves only when it was delivered."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from apex_memory.database import Database
@@ -23,13 +23,12 @@ class PostgresOutbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def deliver(self, to: Callable[[Announcement], Awaitable[None]], *, limit: int) -> int:
+    async def deliver(self, to: Callable[[Sequence[Announcement]], Awaitable[None]], *, limit: int) -> int:
         async with self._database.transaction() as connection:
             cursor = await connection.execute(_CLAIM, (limit,))
             announcements = [Announcement(**row) async for row in cursor]
-            for announcement in announcements:
-                await to(announcement)
             if announcements:
+                await to(announcements)
                 await connection.execute(
                     _DELIVERED,
                     ([a.tenant_id for a in announcements], [a.outbox_id for a in announcements]),

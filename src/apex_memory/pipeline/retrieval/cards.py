@@ -1,5 +1,6 @@
 """An item's version in, its card out of the cache; a version never changes, nor does its card."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -29,7 +30,7 @@ class Cards:
             # Written by another release: a miss.
             return None
 
-    async def put(self, tenant_id: str, card: ItemView) -> bool:
-        """False: not kept."""
-        key = card_key(card.item_id, card.version)
-        return await self._cache.put(tenant_id, key, card.model_dump_json().encode(), ttl_s=_TTL_S)
+    async def put(self, tenant_id: str, cards: Sequence[ItemView]) -> bool:
+        """False: not every one was kept."""
+        values = {card_key(card.item_id, card.version): card.model_dump_json().encode() for card in cards}
+        return await self._cache.put_all(tenant_id, values, ttl_s=_TTL_S)

@@ -125,14 +125,14 @@ SELECT v.version FROM item_version AS v
 WHERE v.tenant_id = %(tenant)s AND v.item_id = %(item)s AND {_VISIBLE}
 """  # noqa: S608
 
-_ITEM: Final[LiteralString] = f"""
+_ITEMS: Final[LiteralString] = f"""
 SELECT v.item_id, v.version, h.source, h.external_id, h.kind, v.title, v.as_of, v.decided_at AS committed_at,
        (SELECT count(*) FROM chunk AS c
         WHERE c.tenant_id = v.tenant_id AND c.item_id = v.item_id AND c.version = v.version) AS chunks,
        (SELECT count(*) FROM claim AS c
         WHERE c.tenant_id = v.tenant_id AND c.item_id = v.item_id AND c.version = v.version) AS claims
 FROM item_version AS v {_ITEM_OF}
-WHERE v.tenant_id = %(tenant)s AND v.item_id = %(item)s AND {_VISIBLE}
+WHERE v.tenant_id = %(tenant)s AND v.item_id = ANY(%(items)s) AND {_VISIBLE}
 """  # noqa: S608
 
 
@@ -231,12 +231,16 @@ class PostgresArchive:
         return row["version"]
 
     async def item(self, tenant_id: str, item_id: UUID, *, seq: int) -> ItemView:
-        async with self._database.connection() as connection:
-            cursor = await connection.execute(_ITEM, {"tenant": tenant_id, "item": item_id, "seq": seq})
-            row = await cursor.fetchone()
-        if row is None:
+        items = await self.items(tenant_id, [item_id], seq=seq)
+        if not items:
             raise ItemNotFound("item", str(item_id))
-        return ItemView(**row)
+        return items[0]
+
+    async def items(self, tenant_id: str, item_ids: Sequence[UUID], *, seq: int) -> Sequence[ItemView]:
+        where = {"tenant": tenant_id, "items": list(item_ids), "seq": seq}
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(_ITEMS, where)
+            return [ItemView(**row) async for row in cursor]
 
 
 async def _facts(

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final, cast
 from urllib.parse import quote
 
@@ -63,9 +63,15 @@ class RedisCache:
         return _unsealed(place, kept) if isinstance(kept, bytes) else None
 
     async def put(self, tenant_id: str, key: str, value: bytes, *, ttl_s: int) -> bool:
-        place = key_of(tenant_id, key)
+        return await self.put_all(tenant_id, {key: value}, ttl_s=ttl_s)
+
+    async def put_all(self, tenant_id: str, values: Mapping[str, bytes], *, ttl_s: int) -> bool:
+        places = {key_of(tenant_id, key): value for key, value in values.items()}
         try:
-            return bool(await self._client.set(place, _seal(place, value) + value, ex=ttl_s))
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for place, value in places.items():
+                    pipeline.set(place, _seal(place, value) + value, ex=ttl_s)
+                return all(await pipeline.execute())
         except OUTAGE as exc:
             self._missed(exc)
             return False
