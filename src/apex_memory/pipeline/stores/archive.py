@@ -9,6 +9,7 @@ from apex_memory.database import Connection, Database
 from apex_memory.domain.answers import Candidate, EntityView, FactView, Hit, ItemView, SearchFilter
 from apex_memory.domain.errors import ItemNotFound
 from apex_memory.domain.ids import entity_id, entity_key
+from apex_memory.pipeline.stores.matching import RANKED_AT_MOST, Q
 
 # The read filter. A version is seen at a snapshot if it had committed and was not yet superseded; judging by
 # "now" instead would tear an answer apart when a commit falls between the search and its validation.
@@ -35,15 +36,12 @@ _INCOMPLETE: Final = """
 SELECT DISTINCT store FROM rebuild WHERE tenant_id = %s AND finished_at IS NULL ORDER BY store
 """
 
-# Any term may match: a question rarely repeats every word of its answer. ts_rank with length normalisation
-# (1) leads ts_rank_cd by 7 to 19 points of recall.
+# ts_rank with length normalisation (1) leads ts_rank_cd by 7 to 19 points of recall.
 _LEXICAL: Final[LiteralString] = f"""
-WITH q AS (
-    SELECT replace(plainto_tsquery('english', %(query)s)::text, ' & ', ' | ')::tsquery AS terms
-)
+WITH {Q}
 SELECT t.chunk_id, t.item_id, t.version, ts_rank(t.terms, q.terms, 1) AS score
 FROM q, chunk AS t {_VERSION_OF} {_ITEM_OF}
-WHERE t.tenant_id = %(tenant)s AND t.terms @@ q.terms AND {_VISIBLE} AND {_WHERE}
+WHERE t.tenant_id = %(tenant)s AND t.terms @@ q.matched AND {_VISIBLE} AND {_WHERE}
 ORDER BY score DESC, t.chunk_id LIMIT %(limit)s
 """  # noqa: S608 - composed of this module's constants
 
@@ -153,8 +151,9 @@ class PostgresArchive:
         self, tenant_id: str, query: str, *, seq: int, limit: int, where: SearchFilter
     ) -> Sequence[Candidate]:
         parameters = {"tenant": tenant_id, "query": query, "seq": seq, "limit": limit}
+        parameters |= {"ranked_at_most": RANKED_AT_MOST, **_filter(tenant_id, where)}
         async with self._database.connection() as connection:
-            cursor = await connection.execute(_LEXICAL, {**parameters, **_filter(tenant_id, where)})
+            cursor = await connection.execute(_LEXICAL, parameters)
             return [Candidate(**row) async for row in cursor]
 
     async def visible_hits(
