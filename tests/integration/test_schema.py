@@ -57,6 +57,14 @@ async def test_no_statistics_tell_tenants_apart(database: Database) -> None:
     assert "tenant_id" not in known
 
 
+async def test_a_search_goes_through_few_new_words(database: Database) -> None:
+    async with database.connection() as connection:
+        cursor = await connection.execute("SELECT reloptions FROM pg_class WHERE relname = 'chunk_terms'")
+        [index] = await cursor.fetchall()
+
+    assert index == {"reloptions": ["gin_pending_list_limit=512"]}
+
+
 async def test_migrating_again_and_at_once_changes_nothing(settings: Settings) -> None:
     await asyncio.gather(*(migrate(settings.postgres_url) for _ in range(4)))
 
