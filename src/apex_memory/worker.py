@@ -57,16 +57,11 @@ async def run_workers(settings: Settings, queues: Sequence[Queue]) -> None:
         if Queue.MAINTAIN in queues:
             await ensure_schedules(temporal, settings)
             await stack.enter_async_context(showing_backlog(settings))
-        for queue in queues:
-            await stack.enter_async_context(await worker_of(queue, settings, temporal, stack))
+        for queue, activities in (await activities_of(queues, settings, stack)).items():
+            await stack.enter_async_context(worker_with(activities, queue, settings, temporal))
         log.info("worker.ready", queues=[q.named(settings.queue_prefix) for q in queues])
         await stop.wait()
         log.info("worker.stopping")
-
-
-async def worker_of(queue: Queue, settings: Settings, temporal: Client, stack: AsyncExitStack) -> Worker:
-    """A worker for one queue, not yet started; `stack` closes the clients of its activities."""
-    return worker_with(await activities_of(queue, settings, stack), queue, settings, temporal)
 
 
 def worker_with(

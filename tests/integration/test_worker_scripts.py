@@ -1,14 +1,17 @@
-"""Each script under workers/ polls its queue and ends in order at SIGTERM."""
+"""Each script under workers/ polls its queue and ends in order at SIGTERM; what a worker process opens."""
 
 import asyncio
 import signal
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+from apex_memory.bootstrap.activities import activities_of
 from apex_memory.domain.queues import Queue
 from apex_memory.settings import ENV_PREFIX, Settings, process_environment
+from apex_memory.workflows.policies import AT_HAND
 
 pytestmark = pytest.mark.integration
 
@@ -73,3 +76,20 @@ async def test_a_worker_without_settings_names_every_one_that_is_missing(tmp_pat
     assert all(
         name in errors.decode() for name in ("APEX_POSTGRES_URL", "APEX_TEMPORAL_ADDRESS", "apex dev up")
     )
+
+
+async def test_one_process_opens_what_two_of_its_queues_use_once(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        opened = await activities_of(list(Queue), settings, stack)
+
+    assert set(opened) == set(Queue)
+    # Bound methods are equal if they are of one object.
+    assert opened[Queue.WORKFLOWS] == [each for queue in AT_HAND for each in opened[queue]]
+
+
+async def test_the_workflows_own_process_serves_no_other_queue(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        opened = await activities_of([Queue.WORKFLOWS], settings, stack)
+
+    assert list(opened) == [Queue.WORKFLOWS]
+    assert len(opened[Queue.WORKFLOWS]) > len(AT_HAND)

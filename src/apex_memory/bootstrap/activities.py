@@ -1,6 +1,6 @@
-"""A queue in, its activities over opened clients out; each queue's process loads only what it uses."""
+"""Queues in, their activities over opened clients out; a process loads only what its queues use."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Final
 
@@ -20,16 +20,28 @@ Activities = Sequence[Callable[..., Any]]
 _Open = Callable[[Settings, Database, AsyncExitStack], Awaitable[Activities]]
 
 
-async def activities_of(queue: Queue, settings: Settings, stack: AsyncExitStack) -> Activities:
-    """The activities of one queue; `stack` closes their clients."""
-    database = await stack.enter_async_context(open_database(settings.postgres_url))
-    if queue is Queue.WORKFLOWS:
-        return await _at_hand(settings, database, stack)
-    return await _OPENED_BY[queue](settings, database, stack)
+async def activities_of(
+    queues: Iterable[Queue], settings: Settings, stack: AsyncExitStack
+) -> Mapping[Queue, Activities]:
+    """The activities of each queue; `stack` closes their clients.
+
+    Those that workflows have at hand are opened once, also if their own queues are among `queues`: a second
+    embedder would be a second copy of the model.
+    """
+    wanted = dict.fromkeys(queues)
+    opened: dict[Queue, Activities] = {}
+    for queue in dict.fromkeys([*wanted, *(AT_HAND if Queue.WORKFLOWS in wanted else ())]):
+        if queue is not Queue.WORKFLOWS:
+            database = await stack.enter_async_context(open_database(settings.postgres_url))
+            opened[queue] = await _OPENED_BY[queue](settings, database, stack)
+    if Queue.WORKFLOWS in wanted:
+        opened[Queue.WORKFLOWS] = at_hand(opened)
+    return {queue: opened[queue] for queue in wanted}
 
 
-async def _at_hand(settings: Settings, database: Database, stack: AsyncExitStack) -> Activities:
-    return [a for queue in AT_HAND for a in await _OPENED_BY[queue](settings, database, stack)]
+def at_hand(opened: Mapping[Queue, Activities]) -> Activities:
+    """What the workflows' own worker runs as local activities."""
+    return [each for queue in AT_HAND for each in opened[queue]]
 
 
 async def _stage(settings: Settings, database: Database, stack: AsyncExitStack) -> Activities:

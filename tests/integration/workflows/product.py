@@ -13,7 +13,7 @@ from tests.doubles.sandbox import sandbox
 
 from apex_memory.activities.maintain import MaintainActivities
 from apex_memory.activities.write import WriteActivities
-from apex_memory.bootstrap.activities import Activities, activities_of
+from apex_memory.bootstrap.activities import Activities, activities_of, at_hand
 from apex_memory.bootstrap.clients import open_embedder, open_staging
 from apex_memory.bootstrap.memory import Memory
 from apex_memory.database import Database, open_database
@@ -26,7 +26,6 @@ from apex_memory.ports import Ledger, Store
 from apex_memory.relay import relaying
 from apex_memory.settings import Settings
 from apex_memory.worker import worker_with
-from apex_memory.workflows.policies import AT_HAND
 
 SpoilStore = Callable[[Store], Store]
 SpoilLedger = Callable[[Ledger], Ledger]
@@ -61,8 +60,8 @@ async def at_work(
             elif queue is Queue.MAINTAIN and spoil_undo:
                 activities[queue] = await _undo_activities(settings, stack, spoil_undo)
             elif queue is not Queue.WORKFLOWS:
-                activities[queue] = await activities_of(queue, settings, stack)
-        activities[Queue.WORKFLOWS] = [each for queue in AT_HAND for each in activities[queue]]
+                activities |= await activities_of([queue], settings, stack)
+        activities[Queue.WORKFLOWS] = at_hand(activities)
         for queue in Queue:
             worker = worker_with(activities[queue], queue, settings, temporal, runner=sandbox())
             await stack.enter_async_context(worker)

@@ -194,7 +194,7 @@ async def test_an_old_version_can_be_read_within_the_grace_and_is_nowhere_after_
 async def _collect_now(settings: Settings) -> UpkeepFigures:
     """One call of the activity as the product wires it, with the grace of these settings."""
     async with AsyncExitStack() as stack:
-        activities = await activities_of(Queue.MAINTAIN, settings, stack)
+        activities = (await activities_of([Queue.MAINTAIN], settings, stack))[Queue.MAINTAIN]
         [collect] = [a for a in activities if a.__name__ == "collect_garbage_activity"]
         run: UpkeepRun = await collect(UpkeepRun())
         return run.figures
