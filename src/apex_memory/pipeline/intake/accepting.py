@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context
 from typing import Any, Final
 
 from psycopg.types.json import Jsonb
@@ -48,7 +49,8 @@ class Accepting:
         accepted = asyncio.get_running_loop().create_future()
         self._waiting.append((event, accepted))
         if self._keeping is None or self._keeping.done():
-            self._keeping = asyncio.create_task(self._keep_all(), name="keep deliveries")
+            # In no caller's context: what it logs is not of the tenant that happened to come first.
+            self._keeping = asyncio.create_task(self._keep_all(), name="keep deliveries", context=Context())
         try:
             return await accepted
         except StoreUnavailable as exc:
