@@ -79,7 +79,14 @@ class SmallSteps(TemporalSteps):
             except FailureError as failure:
                 if not _may_succeed(failure) or _cancelling():
                     raise
+                _count_handed_on(name)
         return await super().run(name, queue, argument, result, summary=summary)
+
+
+def _count_handed_on(step: str) -> None:
+    """Not while it is replayed: the SDK sees to that."""
+    counter = workflow.metric_meter().create_counter("apex_small_steps_handed_on")
+    counter.with_additional_attributes({"step": step}).add(1)
 
 
 def _may_succeed(failure: FailureError) -> bool:
