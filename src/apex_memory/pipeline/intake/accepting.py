@@ -30,6 +30,8 @@ RETURNING tenant_id, source, dedupe_key, event_id, xmax <> 0 AS duplicate
 """
 
 _Key = tuple[str, str, str]
+#: An event, and who waits to hear what became of it.
+_Sent = tuple[InboxEvent, asyncio.Future[Accepted]]
 
 
 class Accepting:
@@ -41,7 +43,7 @@ class Accepting:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: deque[tuple[InboxEvent, asyncio.Future[Accepted]]] = deque()
+        self._waiting: deque[_Sent] = deque()
         self._keeping: asyncio.Task[None] | None = None
 
     async def accept(self, event: InboxEvent) -> Accepted:
@@ -66,15 +68,15 @@ class Accepting:
                 # Those that wait behind them would wait as long again for the same answer.
                 _refuse([*group.values(), *self._waiting], exc)
                 self._waiting.clear()
-            except Exception as exc:  # noqa: BLE001 - given to its caller, or to nobody who has done nothing
+            except Exception as exc:  # noqa: BLE001 - told to the caller whose event it is of
                 await self._keep_apart(list(group.values()), exc)
             else:
                 _settle(group, kept)
 
-    def _next_group(self) -> dict[_Key, tuple[InboxEvent, asyncio.Future[Accepted]]]:
+    def _next_group(self) -> dict[_Key, _Sent]:
         """The first ones, each of another key: no statement may touch a row twice."""
-        group: dict[_Key, tuple[InboxEvent, asyncio.Future[Accepted]]] = {}
-        repeated: list[tuple[InboxEvent, asyncio.Future[Accepted]]] = []
+        group: dict[_Key, _Sent] = {}
+        repeated: list[_Sent] = []
         while self._waiting and len(group) < _MOST:
             event, accepted = self._waiting.popleft()
             if (key := _key(event)) in group:
@@ -84,9 +86,7 @@ class Accepting:
         self._waiting.extendleft(reversed(repeated))
         return group
 
-    async def _keep_apart(
-        self, group: Sequence[tuple[InboxEvent, asyncio.Future[Accepted]]], exc: Exception
-    ) -> None:
+    async def _keep_apart(self, group: Sequence[_Sent], exc: Exception) -> None:
         """What PostgreSQL refuses in one event is not the others' fault."""
         if len(group) == 1:
             _refuse(group, exc)
@@ -94,7 +94,7 @@ class Accepting:
         for event, accepted in group:
             try:
                 kept = await self._keep([event])
-            except Exception as own:  # noqa: BLE001 - given to its caller
+            except Exception as own:  # noqa: BLE001 - told to its caller
                 _refuse([(event, accepted)], own)
             else:
                 _settle({_key(event): (event, accepted)}, kept)
@@ -130,15 +130,13 @@ def _key(event: InboxEvent) -> _Key:
     return event.tenant_id, event.source, event.dedupe_key
 
 
-def _settle(
-    group: dict[_Key, tuple[InboxEvent, asyncio.Future[Accepted]]], kept: dict[_Key, Accepted]
-) -> None:
+def _settle(group: dict[_Key, _Sent], kept: dict[_Key, Accepted]) -> None:
     for key, (_, accepted) in group.items():
         if not accepted.done():  # its caller may have gone
             accepted.set_result(kept[key])
 
 
-def _refuse(group: Sequence[tuple[InboxEvent, asyncio.Future[Accepted]]], exc: Exception) -> None:
+def _refuse(group: Sequence[_Sent], exc: Exception) -> None:
     for _, accepted in group:
         if not accepted.done():
             accepted.set_exception(exc)

@@ -43,7 +43,7 @@ SELECT t.chunk_id, t.item_id, t.version, ts_rank(t.terms, q.terms, 1) AS score
 FROM q, chunk AS t {_VERSION_OF} {_ITEM_OF}
 WHERE t.tenant_id = %(tenant)s AND t.terms @@ q.matched AND {_VISIBLE} AND {_WHERE}
 ORDER BY score DESC, t.chunk_id LIMIT %(limit)s
-"""  # noqa: S608 - composed of this module's constants
+"""  # noqa: S608 - composed of constants
 
 _HITS: Final[LiteralString] = f"""
 SELECT t.chunk_id, t.item_id, t.version, h.source, h.external_id, h.kind, v.title, t.text, t.heading_path,

@@ -66,10 +66,10 @@ class RedisCache:
         return await self.put_all(tenant_id, {key: value}, ttl_s=ttl_s)
 
     async def put_all(self, tenant_id: str, values: Mapping[str, bytes], *, ttl_s: int) -> bool:
-        places = {key_of(tenant_id, key): value for key, value in values.items()}
         try:
             async with self._client.pipeline(transaction=False) as pipeline:
-                for place, value in places.items():
+                for key, value in values.items():
+                    place = key_of(tenant_id, key)
                     pipeline.set(place, _seal(place, value) + value, ex=ttl_s)
                 return all(await pipeline.execute())
         except OUTAGE as exc:
